@@ -1,0 +1,19 @@
+"""What an owner can set about the platforms, on top of core's settings."""
+
+from pydantic import Field, SecretStr
+
+from core.settings import Settings, Url
+
+TELEGRAM_API_URL = "https://api.telegram.org"
+
+
+class BotSettings(Settings):
+    """Core's settings and those of every platform."""
+
+    telegram_bot_token: SecretStr | None = Field(
+        None, description="token from @BotFather; serves Telegram"
+    )
+    telegram_api_url: Url = Field(
+        TELEGRAM_API_URL, description="root of the Bot API server, also for files"
+    )
+    http_proxy_telegram: Url | None = Field(None, description="proxy for Telegram only")

@@ -1,0 +1,156 @@
+"""The outside world, as core sees it: one protocol per edge."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+from core.reply import Reply
+from core.types import (
+    Incoming,
+    Kind,
+    Lease,
+    Message,
+    ModelEvent,
+    Outcome,
+    Outgoing,
+    Transcript,
+    Turn,
+    Voice,
+)
+
+Receive = Callable[[Incoming], Awaitable[None]]
+
+
+class Bot(Protocol):
+    """A chat platform: what it brings in, and what it shows.
+
+    Attributes:
+        name: The `platform` of its chats.
+    """
+
+    name: str
+
+    async def listen(self, receive: Receive) -> None:
+        """Hand every message to `receive` until cancelled.
+
+        The platform is told that we have a message only after `receive` has returned; when it
+        raises StoreError, the same message is handed over again later.
+
+        Raises:
+            SettingsError: The platform refuses us (a wrong token, say).
+        """
+
+    async def deliver(self, reply: Reply) -> None:
+        """Show `reply` in its chat.
+
+        While it is not final: show what there is as it grows, as well as the platform lets us,
+        until it is closed; a failure shows less and raises nothing. Once it is final: return
+        when the whole text stands in the chat, formatted, split where it must be.
+
+        Raises:
+            DeliveryError: The final text does not stand yet; to be called again with it.
+            GoneError: It never will.
+        """
+
+    async def fetch(self, voice: Voice) -> bytes:
+        """Return the recording's bytes.
+
+        Raises:
+            FetchError: The platform does not hand it out (too large for bots, expired).
+            DeliveryError: Not now.
+        """
+
+
+class ChatModel(Protocol):
+    """Chat completions, whatever answers them."""
+
+    def stream(
+        self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
+    ) -> AsyncIterator[ModelEvent]:
+        """Yield the reply piece by piece, a Restart where it begins anew, a Usage per call.
+
+        Args:
+            prompt: System messages first.
+            models: The preferred one, then its fallbacks.
+            limit: Most tokens of the reply.
+
+        Raises:
+            ContextLengthError: The prompt was too long; nothing was yielded.
+            ModelError: No model answered; whatever Usage fell due was yielded before.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Transcriber(Protocol):
+    """Speech to text, whatever hears it."""
+
+    async def transcribe(
+        self, audio: bytes, voice: Voice, *, to_english: bool = False
+    ) -> Transcript:
+        """Return what is said in `audio`, translated into English if asked.
+
+        Raises:
+            SpeechError: It cannot be heard: too large, too long, no known format, no sound.
+            ModelError: No model heard it.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Store(Protocol):
+    """What must survive a crash, in the domain's words. Every method is one transaction.
+
+    Every method raises StoreError when the database fails, and those that take a lease
+    LeaseLostError when it is not the chat's newest.
+    """
+
+    async def put(self, incoming: Incoming, kind: Kind) -> bool:
+        """Take a message in, durably; False when its event was taken in before."""
+
+    async def lease(self, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+        """Lease up to `limit` chats in which something waits, longest-waiting first.
+
+        Returns:
+            Each lease with the first piece of its work, and the seconds until the next chat
+            becomes ready (at most a minute).
+        """
+
+    async def renew(self, leases: Sequence[Lease]) -> set[int]:
+        """Extend the leases; return the chat ids of those that are lost.
+
+        A turn that a /stop arrived for is reported by `is_stopped`, not here.
+        """
+
+    async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
+        """Return the chat's next piece of work: unsent text first, then the next turn.
+
+        A turn's attempts are counted here. With nothing left the lease is released and None
+        returned; what arrives later makes the chat ready again.
+
+        Args:
+            lease: The chat's lease.
+            sent: An Outgoing that now stands in its chat, or never will.
+        """
+
+    async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
+        """Let the chat go with its work undone; `turn` does not count as attempted."""
+
+    async def postpone(self, lease: Lease, seconds: float) -> None:
+        """Let the lease expire in `seconds`; its expiry is the retry."""
+
+    async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
+        """Commit a turn as a whole: history, usage, outbox, inbox; return what to deliver."""
+
+    async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+        """Keep the transcript of message `index`, so that a retry does not pay for it again."""
+
+    async def posted(self, turn: int, part: int, ref: str) -> None:
+        """Keep the platform's id of a posted part of a turn's reply."""
+
+    async def notify(self, person: str, text: str) -> bool:
+        """Queue a notice for somebody's private chat; False when we know none."""
+
+    async def close(self) -> None:
+        """Finish what is queued and close the database."""

@@ -1,0 +1,162 @@
+"""The only reader of the environment: what an owner can set, checked before anything starts."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import SettingsError
+
+# gpt-5.4-mini has no announced end (openai 3.54, types/shared/chat_model.py, 2026-11).
+CHAT_MODELS = ("gpt-5.4-mini",)
+# whisper-1 is shut down on 2027-02-26; gpt-transcribe follows it (openai 3.54, 2026-11).
+SPEECH_MODELS = ("gpt-transcribe", "whisper-1")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("should start with http:// or https://")
+    return value.rstrip("/")
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Url = Annotated[str, AfterValidator(_check_url)]
+
+
+class Settings(BaseSettings):
+    """Everything an owner can set, from the environment or from `.env`.
+
+    An empty value means the default. Descriptions become the README's table and `.env.example`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+    )
+
+    openai_api_key: SecretStr | None = Field(
+        None, description="key of the model server; with neither this nor a URL: embedded model"
+    )
+    openai_base_url: Url | None = Field(
+        None, description="any OpenAI-compatible server, such as http://127.0.0.1:11434/v1"
+    )
+    chat_model: Names = Field(
+        CHAT_MODELS, description="chat models: the preferred one, then fallbacks"
+    )
+    speech_model: Names = Field(
+        SPEECH_MODELS, description="transcription models: the preferred one, then fallbacks"
+    )
+    speech_api_key: SecretStr | None = Field(
+        None, description="key of the speech server, if it is another one"
+    )
+    speech_base_url: Url | None = Field(
+        None, description="URL of the speech server, if it is another one"
+    )
+    speech_language: str | None = Field(
+        None, description="language people speak, as ISO 639-1 (`de`); empty: detected"
+    )
+    context_tokens: int | None = Field(
+        None, ge=512, description="most tokens of a prompt; empty: what the model takes"
+    )
+    reply_tokens: int | None = Field(
+        None, ge=16, description="most tokens of a reply; empty: from the model's table"
+    )
+    system_prompt: str | None = Field(None, description="the default persona, in your words")
+    database_url: str = Field("sqlite:///causerie.db", description="where everything is kept")
+    access: Literal["pairing", "open", "closed"] = Field(
+        "pairing",
+        description="`pairing`: strangers get a code an owner approves; `open`; `closed`",
+    )
+    owners: Names = Field(
+        (), description="who may use owner commands, by the id that /id shows: `platform:123`"
+    )
+    allowed: Names = Field(
+        (), description="who else may talk: people or whole chats, by the ids that /id shows"
+    )
+    http_proxy_openai: Url | None = Field(None, description="proxy for the model server only")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="how much is logged"
+    )
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="`text` or `json`; empty: text on a terminal"
+    )
+
+    @field_validator("owners", "allowed")
+    @classmethod
+    def _check_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            platform, _, number = name.partition(":")
+            if not platform.isalpha() or not number.removeprefix("-").isdigit():
+                raise ValueError(f"{name!r} should look like platform:number")
+        return value
+
+    @field_validator("chat_model", "speech_model")
+    @classmethod
+    def _check_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("should name at least one model")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if not value.startswith("sqlite:///") or value == "sqlite:///":
+            raise ValueError("should look like sqlite:///causerie.db")
+        return value
+
+    @property
+    def database_path(self) -> Path:
+        """File of the SQLite database."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def has_model_server(self) -> bool:
+        """Whether a model server is configured; if not, the embedded model answers."""
+        return bool(self.openai_api_key or self.openai_base_url)
+
+    @property
+    def has_speech_server(self) -> bool:
+        """Whether speech goes to a server; if not, embedded Whisper hears it."""
+        return bool(self.speech_api_key or self.speech_base_url) or self.has_model_server
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S], **overrides: object) -> S:
+    """Read the settings.
+
+    Args:
+        kind: Settings, or the composition root's extension of it.
+        overrides: Settings that count before the environment, by field name.
+
+    Raises:
+        SettingsError: One line per problem, each naming the variable and what would be right.
+            Values are not repeated: they may be secrets.
+    """
+    try:
+        return kind(**overrides)
+    except ValidationError as error:
+        problems = (
+            _problem(str(detail["loc"][0]), detail["msg"])
+            for detail in error.errors(include_input=False)
+        )
+        raise SettingsError("\n".join(problems)) from None
+
+
+def _problem(name: str, text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return f"{name.upper()}: {text[0].lower()}{text[1:]}"

@@ -1,0 +1,217 @@
+"""The nouns of a conversation, frozen."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+Kind = Literal["message", "command", "stop"]
+Purpose = Literal["chat", "summary", "transcribe", "translate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A place where people and the bot talk; a forum topic or thread is a chat of its own.
+
+    Attributes:
+        platform: Name of the bot that serves it.
+        ref: The bot's own address of it; opaque to core.
+        is_private: One person and the bot, nobody else.
+    """
+
+    platform: str
+    ref: str
+    is_private: bool
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who writes; `id` is `platform:number`, as in the settings OWNERS and ALLOWED."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """Recorded speech that a platform keeps: a voice note, an audio file, a video note.
+
+    Attributes:
+        ref: What the bot needs to fetch it.
+        seconds: Its length as the platform states it; None when it does not.
+        size: In bytes; None when the platform does not say.
+        mime: Media type as the platform states it, or empty.
+        name: File name, or empty.
+    """
+
+    ref: str
+    seconds: float | None = None
+    size: int | None = None
+    mime: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """The message somebody replied to.
+
+    Attributes:
+        name: Who wrote it; empty for the bot itself.
+    """
+
+    name: str = ""
+    text: str = ""
+    voice: Voice | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message from a platform, complete enough to be answered by any worker later.
+
+    Attributes:
+        event: Unique on its platform and the same at each redelivery; starts with the bot's id.
+        text: What was written, without the mention that addressed the bot; a command in its
+            plain spelling, `/name arguments`.
+        message: The platform's id of the message, to reply to.
+        sent_at: Milliseconds since 1970, by the platform's clock.
+        is_partial: The client probably split a longer text here, so more is about to follow.
+        unreadable: What it holds that cannot be read yet, in words ("a picture"), or empty.
+    """
+
+    event: str
+    chat: Chat
+    person: Person
+    text: str
+    message: str
+    sent_at: int
+    voice: Voice | None = None
+    quoted: Quoted | None = None
+    is_partial: bool = False
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message of the history, or of a prompt.
+
+    Attributes:
+        name: Who said it, where several people speak; else empty.
+        tokens: Counted once, with the reference vocabulary (see `core.tokens`).
+    """
+
+    role: Role
+    content: str
+    name: str = ""
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one paid call consumed, as the provider says or, failing that, as we estimate.
+
+    Attributes:
+        cached: The part of `input` billed as a repeated prefix.
+        seconds: Of audio; 0 for text.
+        is_estimated: The provider did not say (a cancelled or broken call, an old server).
+        predicted: Our own count of `input` before the call, in reference tokens; 0 if none.
+    """
+
+    purpose: Purpose
+    model: str
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    seconds: float = 0.0
+    is_estimated: bool = False
+    predicted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on a chat until it expires; `epoch` tells a late worker it is late."""
+
+    chat_id: int
+    chat: Chat
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What waits to be answered at once: one command, or what one person wrote in a row.
+
+    Attributes:
+        id: Of its first message in the inbox.
+        transcripts: What was already heard, by index in `messages`; kept so that a retry
+            does not pay for it twice.
+        attempts: How often it was taken up, this time included.
+        is_stopped: A /stop waits behind it.
+        posted: Ids of messages that an earlier attempt already put into the chat, in order.
+    """
+
+    id: int
+    kind: Kind
+    messages: tuple[Incoming, ...]
+    transcripts: dict[int, str] = field(default_factory=dict)
+    attempts: int = 1
+    is_stopped: bool = False
+    posted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A final text on its way out, as the outbox keeps it.
+
+    Attributes:
+        turn: The turn it answers; None for a notice nobody asked for.
+        to: The message it answers; None for none.
+        posted: Ids of messages already in the chat that this text should replace, in order.
+    """
+
+    id: int
+    turn: int | None
+    chat: Chat
+    to: str | None
+    text: str
+    posted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a turn ended in; committed as a whole or not at all.
+
+    Attributes:
+        text: The reply, in Markdown; empty for none.
+        history: Messages to remember, in order.
+        usage: Every paid call of the turn.
+        replaces: A turn whose messages leave the history as these enter it.
+        buried: Why the turn was given up, for the owner; empty when it was not.
+    """
+
+    text: str = ""
+    history: tuple[Message, ...] = ()
+    usage: tuple[Usage, ...] = ()
+    replaces: int | None = None
+    buried: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was said in a recording, and what hearing it consumed."""
+
+    text: str
+    usage: tuple[Usage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A further piece of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The reply so far is void: the model starts over (its connection broke, say)."""
+
+
+ModelEvent = Delta | Restart | Usage
