@@ -1,7 +1,7 @@
 """The only reader of the environment: what an owner can set, checked before anything starts."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
-def load(kind: type[S], **overrides: object) -> S:
+def load(kind: type[S], **overrides: Any) -> S:  # noqa: ANN401 - any field
     """Read the settings.
 
     Args:

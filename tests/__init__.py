@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; `servers` holds loopback platforms, `bench` the measurements."""

@@ -1,0 +1,22 @@
+"""Fixtures that every room's tests share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.servers.openai import OpenAIServer
+from tests.servers.telegram import TelegramServer
+
+
+@pytest.fixture
+async def openai_server() -> AsyncIterator[OpenAIServer]:
+    """A loopback model server."""
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def telegram_server() -> AsyncIterator[TelegramServer]:
+    """A loopback Bot API server."""
+    async with TelegramServer() as server:
+        yield server

@@ -1,0 +1,1 @@
+"""Loopback servers that enforce the documented limits of the real ones."""
