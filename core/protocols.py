@@ -7,6 +7,7 @@ from core.reply import Reply
 from core.types import (
     Incoming,
     Kind,
+    Known,
     Lease,
     Message,
     ModelEvent,
@@ -14,6 +15,7 @@ from core.types import (
     Outgoing,
     Transcript,
     Turn,
+    Usage,
     Voice,
 )
 
@@ -118,10 +120,7 @@ class Store(Protocol):
         """
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
-        """Extend the leases; return the chat ids of those that are lost.
-
-        A turn that a /stop arrived for is reported by `is_stopped`, not here.
-        """
+        """Extend the leases; return the chat ids of those that are lost."""
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
         """Return the chat's next piece of work: unsent text first, then the next turn.
@@ -151,6 +150,49 @@ class Store(Protocol):
 
     async def notify(self, person: str, text: str) -> bool:
         """Queue a notice for somebody's private chat; False when we know none."""
+
+    async def window(self, chat: int, *, start: int, tokens: int) -> list[Message]:
+        """Return the newest messages after `start` that fit into `tokens`, oldest first.
+
+        Its cost follows what it returns, not how much is stored.
+        """
+
+    async def compact(
+        self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()
+    ) -> bool:
+        """Let memory start at `new` with `summary`; False if its start is no longer `old`.
+
+        The usage is entered into the ledger either way.
+        """
+
+    async def forget(self, lease: Lease) -> None:
+        """Start afresh; the history stays stored but is not remembered."""
+
+    async def choose(
+        self, lease: Lease, *, model: str | None = None, persona: str | None = None
+    ) -> None:
+        """Set the chat's model or persona; None leaves it, empty means the default."""
+
+    async def last_turn(self, lease: Lease) -> Turn | None:
+        """Return the chat's last finished turn that was no command."""
+
+    async def calibrations(self) -> dict[str, float]:
+        """Return, by model, its own prompt tokens per reference token, as learned."""
+
+    async def calibrate(self, model: str, factor: float) -> None:
+        """Keep what was learned about a model's tokens."""
+
+    async def known(self, person: str) -> Known | None:
+        """Return what is known of somebody who has written before."""
+
+    async def ask(self, person: str) -> tuple[str, bool]:
+        """Return somebody's pairing code and whether it is new; it holds for an hour."""
+
+    async def decide(self, who: str, status: str) -> Known | None:
+        """Make somebody `approved` or `denied`, by id or code; None if there is no such one."""
+
+    async def everybody(self) -> list[Known]:
+        """Return everybody who ever wrote, by name."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

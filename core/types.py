@@ -1,5 +1,6 @@
 """The nouns of a conversation, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,6 +31,15 @@ class Person:
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Somebody who has written before; `status` is empty, asked, approved or denied."""
+
+    id: str
+    name: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +146,30 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatState:
+    """What a chat has chosen and what it remembers.
+
+    Attributes:
+        model: Chosen with /model; empty for the default.
+        persona: Chosen with /persona; empty for the default.
+        total: Reference tokens of all its history, forgotten or not.
+        start: The `total` at which its memory starts; what lies before is in `summary`.
+        summary: What to know of the history before `start`.
+    """
+
+    model: str = ""
+    persona: str = ""
+    total: int = 0
+    start: int = 0
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What waits to be answered at once: one command, or what one person wrote in a row.
 
     Attributes:
-        id: Of its first message in the inbox.
+        ids: Of its messages in the inbox, in order.
         transcripts: What was already heard, by index in `messages`; kept so that a retry
             does not pay for it twice.
         attempts: How often it was taken up, this time included.
@@ -148,13 +177,24 @@ class Turn:
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
     """
 
-    id: int
+    ids: tuple[int, ...]
     kind: Kind
     messages: tuple[Incoming, ...]
-    transcripts: dict[int, str] = field(default_factory=dict)
+    state: ChatState
+    transcripts: Mapping[int, str] = field(default_factory=dict)
     attempts: int = 1
     is_stopped: bool = False
     posted: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> int:
+        """The turn's own id: that of its first message."""
+        return self.ids[0]
+
+    @property
+    def person(self) -> Person:
+        """Whose turn it is."""
+        return self.messages[0].person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,109 @@
+"""What must survive a crash: `open_store` gives the Store that a URL names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.store import history, people, queue
+from core.store.sqlite import Database, open_database
+from core.types import (
+    Incoming,
+    Kind,
+    Known,
+    Lease,
+    Message,
+    Outcome,
+    Outgoing,
+    Transcript,
+    Turn,
+    Usage,
+)
+
+__all__ = ["DatabaseStore", "open_store"]
+
+
+async def open_store(path: Path) -> "DatabaseStore":
+    """Open the database file and free the leases that a crashed process left in it.
+
+    Raises:
+        StoreError: It cannot be opened, is damaged, from a newer version, or in use.
+    """
+    database = await open_database(path)
+    await database.run(queue.release_all)
+    return DatabaseStore(database)
+
+
+class DatabaseStore:
+    """The Store over a database that runs transactions; see `core.protocols.Store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._run = database.run
+        self.close = database.close
+
+    async def put(self, incoming: Incoming, kind: Kind) -> bool:
+        return await self._run(queue.put, incoming, kind)
+
+    async def lease(self, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+        return await self._run(queue.lease, limit)
+
+    async def renew(self, leases: Sequence[Lease]) -> set[int]:
+        return await self._run(queue.renew, leases)
+
+    async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
+        return await self._run(queue.advance, lease, sent)
+
+    async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
+        await self._run(queue.release, lease, turn)
+
+    async def postpone(self, lease: Lease, seconds: float) -> None:
+        await self._run(queue.postpone, lease, round(seconds * 1000))
+
+    async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
+        return await self._run(queue.finish, lease, turn, outcome)
+
+    async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+        await self._run(queue.heard, lease, turn, index, transcript)
+
+    async def posted(self, turn: int, part: int, ref: str) -> None:
+        await self._run(queue.posted, turn, part, ref)
+
+    async def notify(self, person: str, text: str) -> bool:
+        return await self._run(queue.notify, person, text)
+
+    async def window(self, chat: int, *, start: int, tokens: int) -> list[Message]:
+        return await self._run(history.window, chat, start, tokens)
+
+    async def compact(
+        self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()
+    ) -> bool:
+        return await self._run(
+            history.compact, chat, old=old, new=new, summary=summary, usage=usage
+        )
+
+    async def forget(self, lease: Lease) -> None:
+        await self._run(history.forget, lease)
+
+    async def choose(
+        self, lease: Lease, *, model: str | None = None, persona: str | None = None
+    ) -> None:
+        await self._run(history.choose, lease, model, persona)
+
+    async def last_turn(self, lease: Lease) -> Turn | None:
+        return await self._run(history.last_turn, lease)
+
+    async def calibrations(self) -> dict[str, float]:
+        return await self._run(history.calibrations)
+
+    async def calibrate(self, model: str, factor: float) -> None:
+        await self._run(history.calibrate, model, factor)
+
+    async def known(self, person: str) -> Known | None:
+        return await self._run(people.known, person)
+
+    async def ask(self, person: str) -> tuple[str, bool]:
+        return await self._run(people.ask, person)
+
+    async def decide(self, who: str, status: str) -> Known | None:
+        return await self._run(people.decide, who, status)
+
+    async def everybody(self) -> list[Known]:
+        return await self._run(people.everybody)

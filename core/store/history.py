@@ -1,0 +1,95 @@
+"""Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
+
+from core.store.queue import check, spend, turn_of
+from core.store.sqlite import Tx
+from core.types import Lease, Message, Turn, Usage
+
+
+def window(tx: Tx, chat: int, start: int, tokens: int) -> list[Message]:
+    """Return the newest messages after `start` that fit into `tokens`, oldest first.
+
+    Reads as many rows as it returns, however long the history: `total` is the running sum,
+    and its unique index is walked from the newest message back.
+    """
+    last = tx.one("SELECT total FROM chat WHERE id = ?", chat)
+    if not last:
+        return []
+    floor = max(start, last["total"] - tokens)
+    rows = tx.all(
+        "SELECT * FROM message WHERE chat_id = ? AND total > ? AND total - tokens >= ?"
+        " ORDER BY total",
+        chat,
+        floor,
+        floor,
+    )
+    return [
+        Message(role=r["role"], name=r["name"], content=r["content"], tokens=r["tokens"])
+        for r in rows
+    ]
+
+
+def compact(
+    tx: Tx, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...]
+) -> bool:
+    """Let memory start at `new` with `summary`, unless its start has moved from `old`."""
+    spend(tx, chat, "", usage, None)
+    return bool(
+        tx.run(
+            "UPDATE chat SET start = ?, summary = ? WHERE id = ? AND start = ?",
+            new,
+            summary,
+            chat,
+            old,
+        )
+    )
+
+
+def forget(tx: Tx, held: Lease) -> None:
+    """Start afresh: memory begins after everything so far; the store keeps it."""
+    check(tx, held)
+    tx.run("UPDATE chat SET start = total, summary = '' WHERE id = ?", held.chat_id)
+
+
+def choose(tx: Tx, held: Lease, model: str | None, persona: str | None) -> None:
+    """Set the chat's model or persona; None leaves it."""
+    check(tx, held)
+    tx.run(
+        "UPDATE chat SET model = COALESCE(?, model), persona = COALESCE(?, persona) WHERE id = ?",
+        model,
+        persona,
+        held.chat_id,
+    )
+
+
+def last_turn(tx: Tx, held: Lease) -> Turn | None:
+    """Return the chat's last turn that was no command."""
+    row = check(tx, held)
+    last = tx.one(
+        "SELECT MAX(turn) AS turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL"
+        " AND kind = 'message'",
+        held.chat_id,
+    )
+    if not last or last["turn"] is None:
+        return None
+    rows = tx.all(
+        "SELECT * FROM inbox WHERE chat_id = ? AND turn = ? ORDER BY id",
+        held.chat_id,
+        last["turn"],
+    )
+    return turn_of(tx, row, rows)
+
+
+def calibrations(tx: Tx) -> dict[str, float]:
+    """Return what was learned about each model's tokens: its own per reference token."""
+    rows = tx.all("SELECT model, millionths FROM calibration")
+    return {r["model"]: r["millionths"] / 1_000_000 for r in rows}
+
+
+def calibrate(tx: Tx, model: str, factor: float) -> None:
+    """Keep what was learned about a model's tokens."""
+    tx.run(
+        "INSERT INTO calibration (model, millionths) VALUES (?, ?)"
+        " ON CONFLICT (model) DO UPDATE SET millionths = excluded.millionths",
+        model,
+        round(factor * 1_000_000),
+    )

@@ -1,0 +1,58 @@
+"""Transactions of access: who is known, who asked to be let in, who was."""
+
+import secrets
+
+from core.store.sqlite import Row, Tx
+from core.types import Known
+
+# No letters or digits that are mistaken for another when read aloud or copied by hand.
+_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+CODE_LENGTH = 6
+CODE_MS = 60 * 60 * 1000
+
+
+def known(tx: Tx, person: str) -> Known | None:
+    """Return what is known of somebody, by id."""
+    row = tx.one("SELECT * FROM person WHERE id = ?", person)
+    return _known(row) if row else None
+
+
+def ask(tx: Tx, person: str) -> tuple[str, bool]:
+    """Return somebody's pairing code, and whether it is a new one.
+
+    A code holds for an hour; asking again within it returns the same.
+    """
+    row = tx.one("SELECT code, asked_at FROM person WHERE id = ?", person)
+    if row and row["code"] and row["asked_at"] > tx.now - CODE_MS:
+        return row["code"], False
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
+    tx.run(
+        "UPDATE person SET status = 'asked', code = ?, asked_at = ? WHERE id = ?",
+        code,
+        tx.now,
+        person,
+    )
+    return code, True
+
+
+def decide(tx: Tx, who: str, status: str) -> Known | None:
+    """Approve or deny somebody, by id or by a pairing code that still holds."""
+    row = tx.one(
+        "SELECT * FROM person WHERE id = ? OR (code = ? AND asked_at > ?)",
+        who,
+        who.upper(),
+        tx.now - CODE_MS,
+    )
+    if not row:
+        return None
+    tx.run("UPDATE person SET status = ?, code = NULL WHERE id = ?", status, row["id"])
+    return _known(row)
+
+
+def everybody(tx: Tx) -> list[Known]:
+    """Return everybody who ever wrote, by name."""
+    return [_known(row) for row in tx.all("SELECT * FROM person ORDER BY name, id")]
+
+
+def _known(row: Row) -> Known:
+    return Known(id=row["id"], name=row["name"], status=row["status"])

@@ -1,0 +1,351 @@
+"""Transactions of the path: messages in, chats leased, turns finished, texts out.
+
+Plain functions of a transaction; see `core.protocols.Store` for what each promises.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from pydantic import TypeAdapter
+
+from core.errors import LeaseLostError
+from core.store.sqlite import Row, Tx
+from core.types import (
+    Chat,
+    ChatState,
+    Incoming,
+    Kind,
+    Lease,
+    Outcome,
+    Outgoing,
+    Transcript,
+    Turn,
+    Usage,
+)
+
+LEASE_MS = 30_000
+LONGEST_WAIT_MS = 60_000
+MERGE_MS = 20  # messages of one poll, stored one after the other, are one turn
+PARTIAL_MS = 1_000  # the rest of a split paste follows within a second
+MOST_MERGED = 50
+
+_BODY = TypeAdapter(Incoming)
+
+
+def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
+    """Store a message unless its event is known; make its chat ready when it is idle."""
+    chat = _chat(tx, incoming.chat)
+    ready_at = tx.now + (
+        PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
+    )
+    stored = tx.run(
+        "INSERT INTO inbox (platform, event, chat_id, person, kind, body, ready_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        incoming.chat.platform,
+        incoming.event,
+        chat,
+        incoming.person.id,
+        kind,
+        _BODY.dump_json(incoming).decode(),
+        ready_at,
+    )
+    if stored:
+        tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", ready_at, chat)
+        _meet(tx, incoming, chat)
+    return bool(stored)
+
+
+def _chat(tx: Tx, chat: Chat) -> int:
+    # An upsert, so that the row is locked before the inbox is written: the next worker's last
+    # look then either sees the message or comes before it is stored.
+    row = tx.one(
+        "INSERT INTO chat (platform, ref, is_private, title) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title RETURNING id",
+        chat.platform,
+        chat.ref,
+        int(chat.is_private),
+        chat.title,
+    )
+    return int(row["id"]) if row else 0
+
+
+def _meet(tx: Tx, incoming: Incoming, chat: int) -> None:
+    tx.run(
+        "INSERT INTO person (id, name, private_chat) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET name = excluded.name,"
+        " private_chat = COALESCE(excluded.private_chat, person.private_chat)",
+        incoming.person.id,
+        incoming.person.name,
+        chat if incoming.chat.is_private else None,
+    )
+
+
+def lease(tx: Tx, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+    """Lease the chats that have waited longest; say when the next becomes ready, in seconds."""
+    rows = tx.all(
+        "SELECT * FROM chat WHERE ready_at <= ? ORDER BY ready_at LIMIT ?", tx.now, limit
+    )
+    taken = []
+    for row in rows:
+        epoch = row["epoch"] + 1
+        tx.run(
+            "UPDATE chat SET ready_at = ?, is_leased = 1, epoch = ? WHERE id = ?",
+            tx.now + LEASE_MS,
+            epoch,
+            row["id"],
+        )
+        held = Lease(chat_id=row["id"], chat=_chat_of(row), epoch=epoch)
+        work = _work(tx, held, row)
+        if work:
+            taken.append((held, work))
+    soonest = tx.one("SELECT MIN(ready_at) AS at FROM chat WHERE ready_at IS NOT NULL")
+    wait = LONGEST_WAIT_MS
+    if soonest and soonest["at"] is not None:
+        wait = max(0, min(wait, soonest["at"] - tx.now))
+    return taken, wait / 1000
+
+
+def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
+    """Extend leases; return the chats whose lease is lost."""
+    return {
+        held.chat_id
+        for held in leases
+        if not tx.run(
+            "UPDATE chat SET ready_at = ? WHERE id = ? AND epoch = ?",
+            tx.now + LEASE_MS,
+            held.chat_id,
+            held.epoch,
+        )
+    }
+
+
+def advance(tx: Tx, held: Lease, sent: int | None = None) -> Outgoing | Turn | None:
+    """Mark a text as sent; return the next piece of work, or let the chat go."""
+    row = check(tx, held)
+    if sent is not None:
+        tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
+    return _work(tx, held, row)
+
+
+def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
+    """Let the chat go as it is, ready at once; `turn` does not count as attempted."""
+    check(tx, held)
+    if turn:
+        for message in turn.ids:
+            tx.run("UPDATE inbox SET attempts = attempts - 1 WHERE id = ?", message)
+    _let_go(tx, held, tx.now)
+
+
+def release_all(tx: Tx) -> None:
+    """Free every lease: the process that opens the store alone knows that nobody holds one."""
+    tx.run(
+        "UPDATE chat SET is_leased = 0, epoch = epoch + 1, ready_at = ? WHERE is_leased = 1",
+        tx.now,
+    )
+
+
+def postpone(tx: Tx, held: Lease, milliseconds: int) -> None:
+    """Let the lease expire soon; its expiry is the retry."""
+    check(tx, held)
+    tx.run("UPDATE chat SET ready_at = ? WHERE id = ?", tx.now + milliseconds, held.chat_id)
+
+
+def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
+    """Commit what a turn ended in: history, usage, outbox, inbox."""
+    row = check(tx, held)
+    _remember(tx, row, turn, outcome)
+    spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
+    for message in turn.ids:
+        if outcome.buried:
+            tx.run(
+                "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
+                " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
+                outcome.buried,
+                tx.now,
+                message,
+            )
+        tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
+    if not outcome.text:
+        return None
+    tx.run(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
+        held.chat_id,
+        turn.id,
+        turn.messages[-1].message,
+        outcome.text,
+        tx.now,
+    )
+    return _unsent(tx, held)
+
+
+def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+    """Keep a transcript and its cost before the turn goes on."""
+    check(tx, held)
+    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
+    spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+
+
+def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
+    """Keep the platform's id of a posted part."""
+    tx.run(
+        "INSERT INTO receipt (turn, part, ref) VALUES (?, ?, ?)"
+        " ON CONFLICT (turn, part) DO UPDATE SET ref = excluded.ref",
+        turn,
+        part,
+        ref,
+    )
+
+
+def notify(tx: Tx, person: str, text: str) -> bool:
+    """Queue a text for somebody's private chat, if one is known."""
+    row = tx.one("SELECT private_chat FROM person WHERE id = ?", person)
+    if not row or row["private_chat"] is None:
+        return False
+    tx.run(
+        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
+        row["private_chat"],
+        text,
+        tx.now,
+    )
+    tx.run(
+        "UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?",
+        tx.now,
+        row["private_chat"],
+    )
+    return True
+
+
+def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
+    """Enter paid calls into the ledger."""
+    for call in usage:
+        tx.run(
+            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
+            " milliseconds, is_estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            chat,
+            turn,
+            person,
+            call.purpose,
+            call.model,
+            call.input,
+            call.cached,
+            call.output,
+            round(call.seconds * 1000),
+            int(call.is_estimated),
+            tx.now,
+        )
+
+
+def check(tx: Tx, held: Lease) -> Row:
+    """Return the chat's row.
+
+    Raises:
+        LeaseLostError: The lease is not its newest.
+    """
+    row = tx.one("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
+    if not row:
+        raise LeaseLostError("Another worker has taken this chat over.")
+    return row
+
+
+def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
+    """Make a turn of a chat's row and rows of the inbox."""
+    transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
+    receipts = tx.all("SELECT ref FROM receipt WHERE turn = ? ORDER BY part", rows[0]["id"])
+    return Turn(
+        ids=tuple(r["id"] for r in rows),
+        kind=rows[0]["kind"],
+        messages=tuple(_BODY.validate_json(r["body"]) for r in rows),
+        state=ChatState(**{name: row[name] for name in ChatState.__slots__}),
+        transcripts=transcripts,
+        attempts=rows[0]["attempts"] + 1,
+        posted=tuple(r["ref"] for r in receipts),
+    )
+
+
+def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
+    outgoing = _unsent(tx, held)
+    if outgoing:
+        return outgoing
+    rows = tx.all(
+        "SELECT * FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT ?",
+        held.chat_id,
+        MOST_MERGED,
+    )
+    if rows and rows[-1]["ready_at"] <= tx.now:
+        return _take(tx, row, rows)
+    _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
+    return None
+
+
+def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
+    head = rows[0]
+    mine = [head]
+    if head["kind"] == "message":
+        mine = list(takewhile(lambda r: _is_alike(r, head), rows))
+    turn = turn_of(tx, row, mine)
+    for message in turn.ids:
+        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
+    is_stopped = any(r["kind"] == "stop" for r in rows[len(mine) :])
+    return replace(turn, is_stopped=is_stopped)
+
+
+def _is_alike(row: Row, head: Row) -> bool:
+    return bool(row["kind"] == head["kind"] and row["person"] == head["person"])
+
+
+def _unsent(tx: Tx, held: Lease) -> Outgoing | None:
+    row = tx.one(
+        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL ORDER BY id LIMIT 1",
+        held.chat_id,
+    )
+    if not row:
+        return None
+    receipts = tx.all("SELECT ref FROM receipt WHERE turn = ? ORDER BY part", row["turn"])
+    return Outgoing(
+        id=row["id"],
+        turn=row["turn"],
+        chat=held.chat,
+        to=row["reply_to"],
+        text=row["text"],
+        posted=tuple(r["ref"] for r in receipts),
+    )
+
+
+def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
+    if outcome.replaces is not None:
+        tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], outcome.replaces)
+    total = row["total"]
+    for message in outcome.history:
+        total += message.tokens
+        tx.run(
+            "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            row["id"],
+            turn.id,
+            message.role,
+            message.name,
+            message.content,
+            message.tokens,
+            total,
+            tx.now,
+        )
+    if total != row["total"]:
+        tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
+
+
+def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:
+    tx.run(
+        "UPDATE chat SET ready_at = ?, is_leased = 0, epoch = epoch + 1 WHERE id = ?",
+        ready_at,
+        held.chat_id,
+    )
+
+
+def _chat_of(row: Row) -> Chat:
+    return Chat(
+        platform=row["platform"],
+        ref=row["ref"],
+        is_private=bool(row["is_private"]),
+        title=row["title"],
+    )

@@ -1,0 +1,129 @@
+"""The tables, as numbered migrations; the same text serves every database but for `{serial}`.
+
+Times are milliseconds since 1970, running sums and lengths are tokens, booleans are 0 or 1.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # ready_at is work queue and visibility timeout in one: null when nothing waits, the
+        # lease's end while is_leased. epoch rises whenever a lease begins or ends.
+        """
+        CREATE TABLE chat (
+            id {serial},
+            platform TEXT NOT NULL,
+            ref TEXT NOT NULL,
+            is_private SMALLINT NOT NULL,
+            title TEXT NOT NULL,
+            ready_at BIGINT,
+            is_leased SMALLINT NOT NULL DEFAULT 0,
+            epoch BIGINT NOT NULL DEFAULT 0,
+            model TEXT NOT NULL DEFAULT '',
+            persona TEXT NOT NULL DEFAULT '',
+            total BIGINT NOT NULL DEFAULT 0,
+            start BIGINT NOT NULL DEFAULT 0,
+            summary TEXT NOT NULL DEFAULT '',
+            UNIQUE (platform, ref)
+        )
+        """,
+        "CREATE INDEX chat_ready ON chat (ready_at) WHERE ready_at IS NOT NULL",
+        # body is the Incoming as JSON: enough to answer it. turn is the id of the turn's first
+        # message once it is done.
+        """
+        CREATE TABLE inbox (
+            id {serial},
+            platform TEXT NOT NULL,
+            event TEXT NOT NULL,
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            person TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            body TEXT NOT NULL,
+            transcript TEXT,
+            ready_at BIGINT NOT NULL,
+            attempts SMALLINT NOT NULL DEFAULT 0,
+            turn BIGINT,
+            done_at BIGINT,
+            UNIQUE (platform, event)
+        )
+        """,
+        "CREATE INDEX inbox_open ON inbox (chat_id, id) WHERE done_at IS NULL",
+        "CREATE INDEX inbox_turn ON inbox (chat_id, turn) WHERE turn IS NOT NULL",
+        """
+        CREATE TABLE message (
+            id {serial},
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            turn BIGINT NOT NULL,
+            role TEXT NOT NULL,
+            name TEXT NOT NULL,
+            content TEXT NOT NULL,
+            tokens BIGINT NOT NULL,
+            total BIGINT NOT NULL,
+            created_at BIGINT NOT NULL,
+            UNIQUE (chat_id, total)
+        )
+        """,
+        "CREATE INDEX message_turn ON message (chat_id, turn)",
+        """
+        CREATE TABLE outbox (
+            id {serial},
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            turn BIGINT UNIQUE,
+            reply_to TEXT,
+            text TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            sent_at BIGINT
+        )
+        """,
+        "CREATE INDEX outbox_open ON outbox (chat_id, id) WHERE sent_at IS NULL",
+        """
+        CREATE TABLE receipt (
+            turn BIGINT NOT NULL,
+            part BIGINT NOT NULL,
+            ref TEXT NOT NULL,
+            PRIMARY KEY (turn, part)
+        )
+        """,
+        """
+        CREATE TABLE usage (
+            id {serial},
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            turn BIGINT,
+            person TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            model TEXT NOT NULL,
+            input BIGINT NOT NULL,
+            cached BIGINT NOT NULL,
+            output BIGINT NOT NULL,
+            milliseconds BIGINT NOT NULL,
+            is_estimated SMALLINT NOT NULL,
+            created_at BIGINT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE dead (
+            inbox_id BIGINT PRIMARY KEY,
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            body TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            died_at BIGINT NOT NULL
+        )
+        """,
+        # status: asked (has a pairing code), approved or denied.
+        """
+        CREATE TABLE person (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            private_chat BIGINT REFERENCES chat (id),
+            status TEXT NOT NULL DEFAULT '',
+            code TEXT UNIQUE,
+            asked_at BIGINT
+        )
+        """,
+        # The learned ratio of a model's own prompt tokens to reference tokens.
+        """
+        CREATE TABLE calibration (
+            model TEXT PRIMARY KEY,
+            millionths BIGINT NOT NULL
+        )
+        """,
+    ),
+)
