@@ -1,0 +1,184 @@
+"""The HTTP side: from a request to a call, from its result to a response."""
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from tests.servers.telegram import account, messages
+from tests.servers.telegram.chats import Chat
+from tests.servers.telegram.faults import Fault
+from tests.servers.telegram.methods import METHODS, Method
+from tests.servers.telegram.params import ApiError, Params, read, typed
+from tests.servers.telegram.world import Json
+
+if TYPE_CHECKING:
+    from tests.servers.telegram.server import TelegramServer
+
+_PATH = re.compile(r"/(file/)?bot([^/]*)/(.+)")
+_TABLES = (account, messages)  # importing them fills METHODS
+# Bot API 10.1, Sending files: 50 MB for uploads; and some room for the other fields.
+_MOST_BODY = 51 * 1024 * 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One request to the API.
+
+    Attributes:
+        params: In their documented types; raw when they could not be read.
+        at: When it arrived, monotonic seconds.
+        result: What was answered, or None.
+        error: Description of the refusal; empty for none.
+        is_done: An answer was worked out (even if a fault then swallowed it).
+    """
+
+    method: str
+    params: Params = field(default_factory=dict)
+    at: float = field(default_factory=time.monotonic)
+    result: Any = None
+    error: str = ""
+    is_done: bool = False
+
+
+class _Dropped(Exception):  # noqa: N818 - a fault, not an error
+    """The connection is to be closed without an answer."""
+
+
+class _Gateway(Exception):  # noqa: N818 - a fault, not an error
+    """A gateway answers in place of the server."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Gate:
+    """Answers requests on behalf of a TelegramServer.
+
+    Attributes:
+        server: aiohttp's low-level server, to be run.
+    """
+
+    def __init__(self, owner: "TelegramServer") -> None:
+        self._owner = owner
+        self.server = web.Server(
+            self._answer, request_factory=_request, handler_cancellation=True, access_log=None
+        )
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            is_file, name = self._route(request.path)
+            if is_file:
+                return await self._download(name)
+            return _reply(200, {"ok": True, "result": await self._call(name, request)})
+        except ApiError as error:
+            found = {"ok": False, "error_code": error.code, "description": error.description}
+            if error.parameters:
+                found["parameters"] = error.parameters
+            return _reply(error.code, found)
+        except _Gateway as gateway:
+            page = f"<html><head><title>{gateway.status} Bad Gateway</title></head></html>"
+            return web.Response(status=gateway.status, text=page, content_type="text/html")
+        except _Dropped:
+            if request.transport:
+                request.transport.abort()
+            return web.Response()
+
+    def _route(self, path: str) -> tuple[bool, str]:
+        match = _PATH.fullmatch(path)
+        if match is None or ":" not in match[2]:
+            raise ApiError(404, "Not Found")
+        if match[2] != self._owner.token:
+            raise ApiError(401, "Unauthorized")
+        return bool(match[1]), match[3]
+
+    async def _download(self, path: str) -> web.StreamResponse:
+        call = Call(method="file", params={"file_path": path})
+        self._owner.calls.append(call)
+        fault = self._owner.faults.take("file", None)
+        if fault:
+            await self._suffer(fault, call)
+        data = account.download(self._owner, path)
+        if fault and fault.kind == "lose":
+            raise _Dropped
+        call.is_done = True
+        self._owner.bell.ring()
+        return web.Response(body=data, content_type="application/octet-stream")
+
+    async def _call(self, name: str, request: web.BaseRequest) -> Any:
+        call = Call(method=name)
+        self._owner.calls.append(call)
+        try:
+            method = _method(name)
+            call.method = method.name
+            return await self._run(method, call, await read(request))
+        except ApiError as error:
+            call.error = error.description
+            raise
+        finally:
+            chat = self._owner.chats.get(call.params.get("chat_id", 0))
+            (chat or self._owner).bell.ring()
+            if chat:
+                self._owner.bell.ring()
+
+    async def _run(self, method: Method, call: Call, raw: Params) -> Any:
+        call.params, unknown = typed(raw, method.types)
+        chat = self._owner.chats.get(call.params.get("chat_id", 0))
+        if chat:
+            chat.calls.append(call)
+        for name in unknown:
+            self._owner.remark(f"{method.name} has no parameter {name}")
+        fault = self._owner.faults.take(method.name.lower(), call.params.get("chat_id"))
+        if fault:
+            await self._suffer(fault, call)
+        if method.pace and chat:
+            self._count(method, chat)
+        method.check(call.params)
+        result = method.run(self._owner, call.params)
+        call.result = await result if asyncio.iscoroutine(result) else result
+        call.is_done = True
+        if fault and fault.kind == "lose":
+            raise _Dropped
+        return call.result
+
+    def _count(self, method: Method, chat: Chat) -> None:
+        early = self._owner.pace.early(chat.id)
+        if early:
+            self._owner.remark(f"{method.name} came {early:.2f} s before its retry_after was over")
+        is_draft = method.pace == "draft"
+        self._owner.pace.count(chat.id, is_private=chat.type == "private", is_draft=is_draft)
+
+    async def _suffer(self, fault: Fault, call: Call) -> None:
+        if fault.kind == "delay":
+            await fault.hold()
+        elif fault.kind == "drop":
+            call.error = "connection dropped"
+            raise _Dropped
+        elif fault.kind == "html":
+            call.error = f"HTML {fault.status}"
+            raise _Gateway(fault.status)
+        elif fault.kind == "error":
+            if fault.retry_after is not None:
+                self._owner.pace.told_to_wait(call.params.get("chat_id", 0), fault.retry_after)
+            raise fault.error()
+
+
+def _method(name: str) -> Method:
+    try:
+        return METHODS[name.lower()]
+    except KeyError:
+        raise ApiError(404, "Not Found") from None
+
+
+def _reply(status: int, found: Json) -> web.Response:
+    body = json.dumps(found, separators=(",", ":")).encode()
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+def _request(*args: Any) -> web.BaseRequest:
+    return web.BaseRequest(*args, asyncio.get_running_loop(), client_max_size=_MOST_BODY)

@@ -1,0 +1,144 @@
+"""The queue of updates, as getUpdates and webhooks promise it."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from tests.servers.telegram.params import ApiError
+
+Update = dict[str, Any]
+
+# Bot API 10.1, Update: its optional fields are the update types.
+_NAMES = (
+    "message edited_message channel_post edited_channel_post business_connection "
+    "business_message edited_business_message deleted_business_messages guest_message "
+    "message_reaction message_reaction_count inline_query chosen_inline_result "
+    "callback_query shipping_query pre_checkout_query purchased_paid_media poll poll_answer "
+    "my_chat_member chat_member chat_join_request chat_boost removed_chat_boost managed_bot"
+)
+TYPES = frozenset(_NAMES.split())
+# Bot API 10.1, getUpdates.allowed_updates: what an empty list leaves out.
+DEFAULT_TYPES = TYPES - {"chat_member", "message_reaction", "message_reaction_count"}
+# Bot API 10.1, getUpdates.limit. The longest wait is that of the open-source server.
+MOST_UPDATES = 100
+MOST_SECONDS = 50
+
+_OTHER_POLL = (
+    "Conflict: terminated by other getUpdates request; "
+    "make sure that only one bot instance is running"
+)
+_WEBHOOK_SET = "Conflict: terminated by setWebhook request"
+_HAS_WEBHOOK = (
+    "Conflict: can't use getUpdates method while webhook is active; "
+    "use deleteWebhook to delete the webhook first"
+)
+
+
+class Updates:
+    """Updates that the bot has not confirmed yet, oldest first.
+
+    Attributes:
+        allowed: Update types the bot wants, as it said last.
+        confirmed: The highest update id that was confirmed, or 0.
+        webhook: Parameters of setWebhook while one is set.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.pending: deque[Update] = deque()
+        self.allowed: frozenset[str] = DEFAULT_TYPES
+        self.confirmed = 0
+        self.webhook: dict[str, Any] | None = None
+        self.arrived = asyncio.Event()
+        self._next = first
+        self._poll: asyncio.Future[str] | None = None
+
+    def push(self, update: Update) -> int:
+        """Queue an update of an allowed type, with the next id unless it names one.
+
+        Returns:
+            Its id; 0 if the bot did not ask for this type.
+        """
+        if "update_id" not in update:
+            kind = next(iter(update), "")
+            if kind in TYPES and kind not in self.allowed:
+                return 0
+            update = {"update_id": self._next, **update}
+        self._next = max(self._next, update["update_id"]) + 1
+        self.pending.append(update)
+        self._wake()
+        return int(update["update_id"])
+
+    def allow(self, names: list[Any] | None) -> None:
+        """Change which types of *future* updates the bot gets; None leaves it as it was."""
+        if names is not None:
+            self.allowed = TYPES.intersection(names) if names else DEFAULT_TYPES
+
+    def confirm(self, offset: int) -> None:
+        """Forget every update with an id below `offset`; negative counts from the end."""
+        if offset < 0:
+            while len(self.pending) > -offset:
+                self._forget()
+            return
+        while self.pending and self.pending[0]["update_id"] < offset:
+            self._forget()
+
+    def _forget(self) -> None:
+        self.confirmed = max(self.confirmed, self.pending.popleft()["update_id"])
+
+    async def poll(self, *, offset: int, limit: int, seconds: int) -> list[Update]:
+        """Return the first `limit` unconfirmed updates, waiting for one if there is none.
+
+        Raises:
+            ApiError: 409: a webhook is set, or a newer request took over while this waited.
+        """
+        if self.webhook:
+            raise ApiError(409, _HAS_WEBHOOK)
+        self._end_poll(_OTHER_POLL)
+        self.confirm(offset)
+        if not self.pending and seconds > 0:
+            await self._wait(min(seconds, MOST_SECONDS))
+        return [self.pending[index] for index in range(min(limit, len(self.pending)))]
+
+    async def _wait(self, seconds: int) -> None:
+        poll = self._poll = asyncio.get_running_loop().create_future()
+        timer = poll.get_loop().call_later(seconds, _finish, poll)
+        try:
+            reason = await poll
+        finally:
+            timer.cancel()
+            if self._poll is poll:
+                self._poll = None
+        if reason:
+            raise ApiError(409, reason)
+
+    def _wake(self) -> None:
+        self.arrived.set()
+        if self._poll:
+            _finish(self._poll)
+
+    def _end_poll(self, reason: str) -> None:
+        if self._poll and not self._poll.done():
+            self._poll.set_result(reason)
+        self._poll = None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether a getUpdates request waits right now."""
+        return self._poll is not None
+
+    def set_webhook(self, webhook: dict[str, Any] | None) -> None:
+        """Set or delete the webhook; a waiting getUpdates ends in a conflict."""
+        if webhook:
+            self._end_poll(_WEBHOOK_SET)
+        self.webhook = webhook
+        self.arrived.set()
+
+    def close(self) -> None:
+        """End a waiting request, as a server that goes away."""
+        if self._poll:
+            _finish(self._poll)
+
+
+def _finish(poll: "asyncio.Future[str]") -> None:
+    if not poll.done():
+        poll.set_result("")
