@@ -1,0 +1,279 @@
+"""The way to a model server: one client, and one reading of all that can go wrong with it.
+
+Chat and speech share it. The SDK takes most of a second to import, so it is imported when the
+first client is opened.
+"""
+
+import ipaddress
+import re
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from core.errors import ContextLengthError, ModelError, ModelSetupError
+
+if TYPE_CHECKING:
+    import openai
+
+OPENAI_URL = "https://api.openai.com/v1"
+CONNECT_SECONDS = 5.0
+# Waiting for a free connection included.
+POOL_SECONDS = 10.0
+# Below the shortest idle time after which servers hang up (nginx: 75 s), above aiohttp's 15 s.
+KEEPALIVE_SECONDS = 30.0
+MAX_CONNECTIONS = 4_096
+
+Cause = Literal[
+    "busy",
+    "quota",
+    "key",
+    "model",
+    "address",
+    "length",
+    "parameter",
+    "refused",
+    "broken",
+    "unreachable",
+    "unclear",
+    "empty",
+    "blocked",
+    "full",
+]
+# Worth another try at the same model.
+TRANSIENT: frozenset[Cause] = frozenset({"busy", "broken", "unreachable", "unclear", "empty"})
+# Only the owner can mend these.
+SETUP: frozenset[Cause] = frozenset({"quota", "key", "model", "address"})
+
+_SENTENCES: dict[Cause, str] = {
+    "busy": "The model is very busy right now; please try again in a minute.",
+    "quota": "The model's account has no credit left; whoever runs this bot has to top it up.",
+    "key": "The model server does not let us in; whoever runs this bot has to check its key.",
+    "model": "The model we ask for is not available; whoever runs this bot has to name another.",
+    "address": "There is no model at the address we have; whoever runs this bot has to check it.",
+    "length": "This chat has become too long for the model; please start a new one with /new.",
+    "parameter": "The model server does not understand our request; "
+    "whoever runs this bot finds more in its log.",
+    "refused": "The model server did not accept our request; "
+    "whoever runs this bot finds more in its log.",
+    "broken": "The model server has trouble right now; please try again in a minute.",
+    "unreachable": "The model cannot be reached right now; please try again in a minute.",
+    "unclear": "The model's answer broke off or was unreadable; please try again.",
+    "empty": "The model gave an empty answer; please put it in other words.",
+    "blocked": "The model's provider blocked this answer; please put it in other words.",
+    "full": "The model ran out of room before it could answer; please ask for something shorter.",
+}
+
+# Names of an error in `code` or `type`. platform.openai.com/docs/guides/error-codes; llama.cpp,
+# tools/server/utils.hpp; 2026-11.
+_BY_NAME: dict[str, Cause] = {
+    "context_length_exceeded": "length",
+    "exceed_context_size_error": "length",
+    "insufficient_quota": "quota",
+    "billing_hard_limit_reached": "quota",
+    "billing_not_active": "quota",
+    "model_not_found": "model",
+    "invalid_api_key": "key",
+    "rate_limit_exceeded": "busy",
+}
+_BY_STATUS: dict[int, Cause] = {
+    401: "key",
+    402: "quota",
+    403: "key",
+    408: "broken",
+    409: "broken",
+    425: "broken",
+    429: "busy",
+}
+# Sentences of OpenAI, vLLM, SGLang, llama.cpp, LM Studio, Mistral, xAI, Anthropic, Gemini,
+# Bedrock, TGI and OpenRouter, as their users quote them, 2026-11. "max_tokens is too large" is
+# none of them: shortening the prompt would not help.
+_LENGTH = re.compile(
+    r"maximum (context|prompt|allowed input|model) length|context (length|size|window|limit)"
+    r"|input tokens exceed|(prompt|input|request) is too long|prompt too long"
+    r"|(input )?token count .{0,40}exceeds|too many (input )?tokens"
+    r"|must have less than \d+ tokens|too large for model|exceeds .{0,20}max_(seq|model)_len"
+    r"|reduce the length of the (messages|prompt|input)",
+    re.IGNORECASE,
+)
+_UNSUPPORTED = re.compile(
+    r"unsupport|not support|unrecognized|unknown|unexpected|extra|not permitted|not allowed",
+    re.IGNORECASE,
+)
+_PARAMETERS = ("max_completion_tokens", "max_tokens", "stream_options", "temperature")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a call failed.
+
+    Attributes:
+        retry_after: Seconds the server asked us to wait; None if it named none.
+        parameter: The parameter it does not take, for the cause `parameter`.
+        status: Of the response; None when there was none.
+    """
+
+    cause: Cause
+    retry_after: float | None = None
+    parameter: str = ""
+    status: int | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.cause in TRANSIENT
+
+    @property
+    def error(self) -> ModelError:
+        """What a person is told."""
+        text = _SENTENCES[self.cause]
+        if self.cause == "length":
+            return ContextLengthError(text)
+        return ModelSetupError(text) if self.cause in SETUP else ModelError(text)
+
+
+def open_client(
+    *, key: str | None, base_url: str | None, proxy: str | None, read_seconds: float = 60
+) -> "openai.AsyncOpenAI":
+    """Open a client for a model server, which never retries by itself.
+
+    The first call imports the SDK (0.8 s) and reads the system's certificates, so call it in
+    a thread. Close it with `await client.close()`.
+
+    Args:
+        key: The server's key; None where it wants none.
+        base_url: Root of the API, ending in /v1 as a rule; None for OpenAI's own.
+        proxy: URL of an HTTP proxy for everything; None: as the environment says
+            (HTTPS_PROXY, NO_PROXY), and none at all for this machine itself.
+        read_seconds: Longest silence of the server before the call fails.
+    """
+    import httpx2  # noqa: PLC0415 - with the SDK, see above
+    import openai  # noqa: PLC0415 - 0.8 s
+
+    url = base_url or OPENAI_URL
+    client = openai.AsyncOpenAI(
+        api_key=key or "none",
+        base_url=url,
+        max_retries=0,
+        timeout=httpx2.Timeout(
+            connect=CONNECT_SECONDS, read=read_seconds, write=read_seconds, pool=POOL_SECONDS
+        ),
+        http_client=openai.DefaultAioHttpClient(
+            limits=httpx2.Limits(
+                max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
+            ),
+            proxy=proxy,
+            trust_env=not _is_local(url),
+        ),
+    )
+    if base_url:
+        # The SDK reads these from the environment; they are OpenAI's business alone.
+        client.organization = client.project = None
+    return client
+
+
+def call_errors() -> tuple[type[Exception], ...]:
+    """Return what a call may raise, for `except`; read it with `failure_of`.
+
+    `ValueError` is among them: the SDK lets JSON errors through.
+    """
+    import httpx2  # noqa: PLC0415 - as in open_client
+    import openai  # noqa: PLC0415 - as in open_client
+
+    return (
+        openai.OpenAIError,
+        httpx2.HTTPError,
+        httpx2.StreamError,
+        ssl.SSLError,
+        OSError,
+        ValueError,
+    )
+
+
+def failure_of(error: Exception) -> Failure:
+    """Say why a call failed, given one of `call_errors`."""
+    import httpx2  # noqa: PLC0415 - as in open_client
+    import openai  # noqa: PLC0415 - as in open_client
+
+    match error:
+        case openai.APIStatusError():
+            found = read_error(error.body, status=error.status_code)
+            return Failure(
+                cause=found.cause,
+                parameter=found.parameter,
+                status=error.status_code,
+                retry_after=_retry_after(error.response.headers),
+            )
+        case openai.APIConnectionError() | httpx2.TransportError() | OSError():
+            return Failure(cause="unreachable")
+        case openai.APIError(body=body) if body:
+            return read_error(body, status=None)
+        case _:
+            return Failure(cause="unclear")
+
+
+def read_error(body: object, *, status: int | None) -> Failure:
+    """Say what an error object means.
+
+    Args:
+        body: The object in `error`, or the whole body where there is none.
+        status: Of the response; None when the error came within a stream.
+    """
+    fields: dict[str, Any] = body if isinstance(body, dict) else {"message": body or ""}
+    message = str(fields.get("message") or "")
+    names = {str(fields.get("code")), str(fields.get("type"))}
+    if status is None:
+        status = _status_in(fields)
+    cause = _cause(status, names, message)
+    parameter = ""
+    if cause == "refused":
+        parameter = _refused_parameter(str(fields.get("param") or ""), message)
+        cause = "parameter" if parameter else cause
+    return Failure(cause=cause, parameter=parameter, status=status)
+
+
+def _cause(status: int | None, names: set[str], message: str) -> Cause:
+    for name in names & _BY_NAME.keys():
+        return _BY_NAME[name]
+    if status in {400, 413, 422} and _LENGTH.search(message):
+        return "length"
+    if status == 404:  # noqa: PLR2004 - Not Found
+        return "model" if "model" in message.lower() else "address"
+    if status is None or status >= 500:  # noqa: PLR2004 - the server's own fault
+        return "broken"
+    return _BY_STATUS.get(status, "refused")
+
+
+def _refused_parameter(param: str, message: str) -> str:
+    if not _UNSUPPORTED.search(message):
+        return ""
+    named = [name for name in _PARAMETERS if name == param]
+    # The message may go on to say what to use instead; the first name is the one refused.
+    places = {name: message.find(name) for name in _PARAMETERS if name in message}
+    return (named or sorted(places, key=lambda name: places[name]) or [""])[0]
+
+
+def _status_in(fields: dict[str, Any]) -> int | None:
+    """Return the HTTP status that some servers repeat in the error object of a stream."""
+    code = fields.get("code")
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else None  # noqa: PLR2004
+
+
+def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 - httpx2 is not imported here
+    """Return the seconds of Retry-After; a date there counts as none given."""
+    for name, scale in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return max(0.0, float(headers.get(name)) / scale)
+        except (TypeError, ValueError):
+            continue
+    return None
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

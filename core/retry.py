@@ -1,0 +1,58 @@
+"""When to try a model again, in one place.
+
+==============  =============================================  ==========================
+cause           what came                                      then
+==============  =============================================  ==========================
+busy            429, Retry-After up to 20 s                    again after that time
+busy            429, Retry-After above 20 s                    the next model
+busy            429 without Retry-After                        again, backing off
+broken          5xx, 408, 409, 425, an error within a stream   again, backing off
+unreachable     no connection, reset, silence                  again, backing off
+unclear         no JSON, a stream that ends too early          again, backing off
+empty           an answer without a word                       once more, then given up
+parameter       a parameter the server does not take           again without it, at once
+quota, model    no credit, no such model                       the next model
+key, address    401, 403, nothing at that URL                  given up
+length          the prompt is too long                         given up
+refused         any other 4xx                                  the next model
+blocked, full   a filter; no room left for an answer           given up
+==============  =============================================  ==========================
+
+A model is tried three times, an empty answer counts double. What is given up, or leaves no
+further model, becomes an error for the person.
+"""
+
+import random
+
+from core.provider import Cause, Failure
+
+MAX_ATTEMPTS = 3
+MAX_WAIT_SECONDS = 20.0
+MAX_BACKOFF_SECONDS = 8.0
+
+_GIVEN_UP: frozenset[Cause] = frozenset({"key", "address", "length", "empty", "blocked", "full"})
+
+
+def pause(failure: Failure, attempt: int, *, backoff_seconds: float) -> float | None:
+    """Return the seconds to wait before the next attempt at a model; None: do not try again.
+
+    Args:
+        failure: Of the last attempt.
+        attempt: Its number, from 1.
+        backoff_seconds: Longest wait after the first attempt; it doubles with each further
+            one. The wait is drawn at random below that, so that many chats do not return at
+            the same moment.
+    """
+    if failure.cause == "empty":
+        attempt += 1
+    if not failure.is_transient or attempt >= MAX_ATTEMPTS:
+        return None
+    if failure.retry_after is not None:
+        return failure.retry_after if failure.retry_after <= MAX_WAIT_SECONDS else None
+    longest = min(backoff_seconds * 2 ** (attempt - 1), MAX_BACKOFF_SECONDS)
+    return random.uniform(0, longest)  # noqa: S311 - jitter, not cryptography
+
+
+def is_given_up(failure: Failure) -> bool:
+    """Whether a further model would fare no better."""
+    return failure.cause in _GIVEN_UP
