@@ -8,6 +8,7 @@
     ├── ModelError              the model gave no answer
     │   ├── ContextLengthError  the prompt was too long for it after all
     │   └── ModelSetupError     only the owner can mend it: key, quota, model name
+    ├── InputError              a message holds nothing that can be answered
     ├── SpeechError             a recording could not be heard
     ├── FetchError              a file could not be fetched from the platform
     ├── DeliveryError           a text could not be posted now
@@ -39,6 +40,10 @@ class ContextLengthError(ModelError):
 
 class ModelSetupError(ModelError):
     """The call can never succeed until the owner changes something; retrying is no use."""
+
+
+class InputError(CauserieError):
+    """A message holds nothing that can be answered: a picture without words, say."""
 
 
 class SpeechError(CauserieError):

@@ -111,8 +111,10 @@ class Store(Protocol):
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         """Take a message in, durably; False when its event was taken in before."""
 
-    async def lease(self, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        """Lease up to `limit` chats in which something waits, longest-waiting first.
+    async def lease(
+        self, platforms: Sequence[str], limit: int
+    ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+        """Lease up to `limit` chats of `platforms` in which something waits, longest first.
 
         Returns:
             Each lease with the first piece of its work, and the seconds until the next chat

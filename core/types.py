@@ -15,7 +15,8 @@ class Chat:
 
     Attributes:
         platform: Name of the bot that serves it.
-        ref: The bot's own address of it; opaque to core.
+        ref: The bot's own address of it:
+            `number`, or `number/topic` where a chat has topics that are chats of their own.
         is_private: One person and the bot, nobody else.
     """
 
@@ -107,12 +108,14 @@ class Message:
     Attributes:
         name: Who said it, where several people speak; else empty.
         tokens: Counted once, with the reference vocabulary (see `core.tokens`).
+        total: Tokens of its chat's history up to and with it; 0 outside a history.
     """
 
     role: Role
     content: str
     name: str = ""
     tokens: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +176,7 @@ class Turn:
         transcripts: What was already heard, by index in `messages`; kept so that a retry
             does not pay for it twice.
         attempts: How often it was taken up, this time included.
-        is_stopped: A /stop waits behind it.
+        stoppers: Ids of the people whose /stop waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
     """
 
@@ -183,7 +186,7 @@ class Turn:
     state: ChatState
     transcripts: Mapping[int, str] = field(default_factory=dict)
     attempts: int = 1
-    is_stopped: bool = False
+    stoppers: tuple[str, ...] = ()
     posted: tuple[str, ...] = ()
 
     @property

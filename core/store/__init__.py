@@ -42,8 +42,10 @@ class DatabaseStore:
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(queue.put, incoming, kind)
 
-    async def lease(self, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        return await self._run(queue.lease, limit)
+    async def lease(
+        self, platforms: Sequence[str], limit: int
+    ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+        return await self._run(queue.lease, platforms, limit)
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
         return await self._run(queue.renew, leases)

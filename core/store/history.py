@@ -23,7 +23,13 @@ def window(tx: Tx, chat: int, start: int, tokens: int) -> list[Message]:
         floor,
     )
     return [
-        Message(role=r["role"], name=r["name"], content=r["content"], tokens=r["tokens"])
+        Message(
+            role=r["role"],
+            name=r["name"],
+            content=r["content"],
+            tokens=r["tokens"],
+            total=r["total"],
+        )
         for r in rows
     ]
 

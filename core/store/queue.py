@@ -81,29 +81,42 @@ def _meet(tx: Tx, incoming: Incoming, chat: int) -> None:
     )
 
 
-def lease(tx: Tx, limit: int) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
+def lease(
+    tx: Tx, platforms: Sequence[str], limit: int
+) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
     """Lease the chats that have waited longest; say when the next becomes ready, in seconds."""
-    rows = tx.all(
-        "SELECT * FROM chat WHERE ready_at <= ? ORDER BY ready_at LIMIT ?", tx.now, limit
-    )
-    taken = []
-    for row in rows:
-        epoch = row["epoch"] + 1
-        tx.run(
-            "UPDATE chat SET ready_at = ?, is_leased = 1, epoch = ? WHERE id = ?",
-            tx.now + LEASE_MS,
-            epoch,
-            row["id"],
+    taken: list[tuple[Lease, Outgoing | Turn]] = []
+    soonest = tx.now + LONGEST_WAIT_MS
+    for platform in platforms:
+        rows = tx.all(
+            "SELECT * FROM chat WHERE platform = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?",
+            platform,
+            tx.now,
+            limit - len(taken),
         )
-        held = Lease(chat_id=row["id"], chat=_chat_of(row), epoch=epoch)
-        work = _work(tx, held, row)
-        if work:
-            taken.append((held, work))
-    soonest = tx.one("SELECT MIN(ready_at) AS at FROM chat WHERE ready_at IS NOT NULL")
-    wait = LONGEST_WAIT_MS
-    if soonest and soonest["at"] is not None:
-        wait = max(0, min(wait, soonest["at"] - tx.now))
-    return taken, wait / 1000
+        for row in rows:
+            held = _hold(tx, row)
+            work = _work(tx, held, row)
+            if work:
+                taken.append((held, work))
+        first = tx.one(
+            "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
+            platform,
+        )
+        if first and first["at"] is not None:
+            soonest = min(soonest, first["at"])
+    return taken, max(0, soonest - tx.now) / 1000
+
+
+def _hold(tx: Tx, row: Row) -> Lease:
+    epoch = row["epoch"] + 1
+    tx.run(
+        "UPDATE chat SET ready_at = ?, is_leased = 1, epoch = ? WHERE id = ?",
+        tx.now + LEASE_MS,
+        epoch,
+        row["id"],
+    )
+    return Lease(chat_id=row["id"], chat=_chat_of(row), epoch=epoch)
 
 
 def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
@@ -286,8 +299,8 @@ def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     turn = turn_of(tx, row, mine)
     for message in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
-    is_stopped = any(r["kind"] == "stop" for r in rows[len(mine) :])
-    return replace(turn, is_stopped=is_stopped)
+    stoppers = tuple(r["person"] for r in rows[len(mine) :] if r["kind"] == "stop")
+    return replace(turn, stoppers=stoppers)
 
 
 def _is_alike(row: Row, head: Row) -> bool:

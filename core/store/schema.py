@@ -25,7 +25,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (platform, ref)
         )
         """,
-        "CREATE INDEX chat_ready ON chat (ready_at) WHERE ready_at IS NOT NULL",
+        "CREATE INDEX chat_ready ON chat (platform, ready_at) WHERE ready_at IS NOT NULL",
         # body is the Incoming as JSON: enough to answer it. turn is the id of the turn's first
         # message once it is done.
         """

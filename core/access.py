@@ -1,0 +1,85 @@
+"""Who may talk to the bot, and who owns it."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from core.errors import AccessError
+from core.protocols import Store
+from core.types import Chat, Person
+
+Mode = Literal["pairing", "open", "closed"]
+
+
+class Access:
+    """The rules of the settings ACCESS, OWNERS and ALLOWED, and the owners' decisions.
+
+    Owners may always. Then what an owner decided about a person counts, then ALLOWED, then
+    the mode. A stranger is answered, but never costs a model call.
+    """
+
+    def __init__(
+        self, store: Store, *, mode: Mode, owners: Sequence[str], allowed: Sequence[str]
+    ) -> None:
+        self._store = store
+        self._mode = mode
+        self.owners = frozenset(owners)
+        self._allowed = frozenset(allowed)
+
+    def is_owner(self, person: str) -> bool:
+        """Say whether somebody, by id, is an owner."""
+        return person in self.owners
+
+    async def may(self, person: str, chat: Chat) -> bool:
+        """Say whether somebody, by id, may talk to the bot in a chat."""
+        if self.is_owner(person):
+            return True
+        known = await self._store.known(person)
+        status = known.status if known else ""
+        if status in {"approved", "denied"}:
+            return status == "approved"
+        return self._mode == "open" or self._is_allowed(person, chat)
+
+    def _is_allowed(self, person: str, chat: Chat) -> bool:
+        place = f"{chat.platform}:{chat.ref.partition('/')[0]}"
+        return person in self._allowed or place in self._allowed
+
+    async def check(self, person: Person, chat: Chat) -> None:
+        """Let somebody pass, or say why not.
+
+        In pairing mode a stranger gets a code, and the owners hear of it once.
+
+        Raises:
+            AccessError: They may not; the text tells them what to do.
+        """
+        if await self.may(person.id, chat):
+            return
+        known = await self._store.known(person.id)
+        if self._mode != "pairing" or (known and known.status == "denied"):
+            raise AccessError(
+                "I only talk to people my owner has let in. "
+                f"If you know the owner, tell them your id: `{person.id}`"
+            )
+        if not chat.is_private:
+            raise AccessError(
+                f"I do not know you yet, {person.name}. Write to me in private, "
+                "and I will give you a code for my owner."
+            )
+        raise AccessError(await self._introduce(person))
+
+    async def _introduce(self, person: Person) -> str:
+        code, is_new = await self._store.ask(person.id)
+        if is_new:
+            await self.tell_owners(
+                f"{person.name} (`{person.id}`) would like to talk to me.\n\n"
+                f"`/approve {code}` lets them in, `/deny {code}` does not."
+            )
+        return (
+            f"Hello {person.name}! I do not know you yet. Give my owner this code, and once "
+            f"they have approved it, write to me again: `{code}`\n\n"
+            f"It holds for an hour. Your id is `{person.id}`."
+        )
+
+    async def tell_owners(self, text: str) -> None:
+        """Queue a notice for every owner who has written to the bot in private."""
+        for owner in sorted(self.owners):
+            await self._store.notify(owner, text)

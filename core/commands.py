@@ -1,0 +1,286 @@
+"""One table of commands; every platform's menu, the help and the README come from it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from core import personas
+from core.access import Access
+from core.errors import InputError
+from core.memory import Recalled
+from core.protocols import Store
+from core.types import Incoming, Kind, Known, Lease, Message, Turn
+from core.understand import Understanding, quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A command that asks the model something outside the chat's memory."""
+
+    instruction: str
+    text: str
+    heard: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A command that asks a finished turn's question anew."""
+
+    turn: Turn
+
+
+Answered = str | Ask | Again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What handlers may use.
+
+    Attributes:
+        models: What a chat can choose from, the default first.
+        personas: Likewise.
+        recall: Composes the prompt that a message would be sent with.
+    """
+
+    store: Store
+    access: Access
+    understanding: Understanding
+    models: Sequence[str]
+    personas: Sequence[str]
+    recall: Callable[[Lease, Turn, Message], Awaitable[Recalled]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A command as somebody gave it."""
+
+    rooms: Rooms
+    lease: Lease
+    turn: Turn
+    arguments: str
+
+    @property
+    def incoming(self) -> Incoming:
+        """The message it was given in."""
+        return self.turn.messages[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A row of the table.
+
+    Attributes:
+        name: Without its slash.
+        help: What it does, as menus show it.
+        arguments: How they are written; empty if it takes none.
+        is_for_owners: Others are refused, and their menus may leave it out.
+        is_for_all: Even for strangers.
+    """
+
+    name: str
+    help: str
+    handler: Callable[[Called], Awaitable[Answered]]
+    arguments: str = ""
+    is_for_owners: bool = False
+    is_for_all: bool = False
+
+
+def kind_of(text: str) -> Kind:
+    """Tell a command, and the one that acts ahead of the queue, from a message."""
+    name, _ = split(text)
+    if not name:
+        return "message"
+    return "stop" if name == "stop" else "command"
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return a command's name and its arguments; an empty name if `text` is none."""
+    head, _, arguments = text.strip().partition(" ")
+    if "\n" in head:
+        head, _, rest = text.strip().partition("\n")
+        arguments = rest
+    name = head[1:].lower()
+    if not head.startswith("/") or not name.replace("_", "").isalnum():
+        return "", ""
+    return name, arguments.strip()
+
+
+async def _start(called: Called) -> Answered:
+    return (
+        f"Hello {called.incoming.person.name}! Write or speak to me, and I will answer.\n\n"
+        "I remember what we talk about here; /new starts afresh, /help shows what else I can do."
+    )
+
+
+async def _help(called: Called) -> Answered:
+    is_owner = called.rooms.access.is_owner(called.turn.person.id)
+    rows = [c for c in COMMANDS if is_owner or not c.is_for_owners]
+    lines = [f"- /{' '.join(filter(None, (c.name, _code(c.arguments))))}: {c.help}" for c in rows]
+    return "Write or speak to me. I also know these commands:\n\n" + "\n".join(lines)
+
+
+async def _new(called: Called) -> Answered:
+    await called.rooms.store.forget(called.lease)
+    return "A new start: I no longer think of what we said before."
+
+
+async def _stop(_: Called) -> Answered:
+    return "Stopped."
+
+
+async def _retry(called: Called) -> Answered:
+    turn = await called.rooms.store.last_turn(called.lease)
+    if turn is None:
+        return "There is nothing to answer again yet."
+    return Again(turn=turn)
+
+
+async def _model(called: Called) -> Answered:
+    rooms = called.rooms
+    current = called.turn.state.model or rooms.models[0]
+    if not called.arguments:
+        return _choices("model", rooms.models, current)
+    if called.arguments not in rooms.models:
+        return f"I do not know that model. {_choices('model', rooms.models, current)}"
+    await rooms.store.choose(called.lease, model=called.arguments)
+    return f"From now on {_code(called.arguments)} answers here."
+
+
+async def _persona(called: Called) -> Answered:
+    rooms = called.rooms
+    current = called.turn.state.persona or personas.DEFAULT
+    if not called.arguments:
+        return _choices("persona", rooms.personas, current)
+    name = called.arguments.lower()
+    if name not in rooms.personas:
+        return f"I do not know that persona. {_choices('persona', rooms.personas, current)}"
+    await rooms.store.choose(called.lease, persona=name)
+    return f"From now on I am {_code(name)} here."
+
+
+async def _transcribe(called: Called) -> Answered:
+    transcript = await called.rooms.understanding.hear(called.lease, called.turn)
+    return transcript.text
+
+
+async def _translate(called: Called) -> Answered:
+    instruction = "Translate the text into English. Return the translation and nothing else."
+    incoming = called.incoming
+    if called.arguments:
+        return Ask(instruction=instruction, text=called.arguments)
+    if incoming.quoted and incoming.quoted.text and not incoming.quoted.voice:
+        return Ask(instruction=instruction, text=incoming.quoted.text)
+    if not incoming.voice and not (incoming.quoted and incoming.quoted.voice):
+        raise InputError("Write `/translate` with a text, or reply with it to a message.")
+    transcript = await called.rooms.understanding.hear(called.lease, called.turn, to_english=True)
+    if transcript.is_english:
+        return transcript.text
+    heard = quote(f"🎤 {transcript.text}")
+    return Ask(instruction=instruction, text=transcript.text, heard=heard)
+
+
+async def _context(called: Called) -> Answered:
+    empty = Message(role="user", content="")
+    recalled = await called.rooms.recall(called.lease, called.turn, empty)
+    used = recalled.persona + recalled.summary + recalled.history
+    rows = [
+        ("persona", recalled.persona),
+        ("summary of what came earlier", recalled.summary),
+        (f"{_turns(recalled)} messages kept word for word", recalled.history),
+        ("room left", max(0, recalled.budget.prompt - used)),
+    ]
+    lines = [f"- {name}: {count:,} tokens" for name, count in rows]
+    head = f"Of {recalled.budget.prompt:,} tokens, {_code(recalled.prompt.models[0])} will see:"
+    tail = f"A reply may take {recalled.budget.reply:,} more."
+    return "\n".join((head, "", *lines, "", tail))
+
+
+def _turns(recalled: Recalled) -> int:
+    return sum(m.role != "system" for m in recalled.prompt.messages) - 1
+
+
+async def _id(called: Called) -> Answered:
+    chat = called.lease.chat
+    lines = [f"You are `{called.turn.person.id}`."]
+    if not chat.is_private:
+        lines.append(f"This chat is `{chat.platform}:{chat.ref.partition('/')[0]}`.")
+    return "\n".join(lines)
+
+
+async def _approve(called: Called) -> Answered:
+    return await _decide(called, "approved", "may talk to me now")
+
+
+async def _deny(called: Called) -> Answered:
+    return await _decide(called, "denied", "may not talk to me")
+
+
+async def _decide(called: Called, status: str, verdict: str) -> str:
+    store = called.rooms.store
+    if not called.arguments:
+        return "Write the code or the id of the person behind the command."
+    known = await store.decide(called.arguments, status)
+    if known is None:
+        return "I know nobody with this code or id. A code holds for an hour."
+    if status == "approved":
+        await store.notify(known.id, "My owner has let you in. What can I do for you?")
+    return f"{known.name} (`{known.id}`) {verdict}."
+
+
+async def _users(called: Called) -> Answered:
+    people = await called.rooms.store.everybody()
+    return "\n".join(f"- {k.name} (`{k.id}`): {_standing(called, k)}" for k in people)
+
+
+def _standing(called: Called, known: Known) -> str:
+    if called.rooms.access.is_owner(known.id):
+        return "owner"
+    return known.status or "no decision"
+
+
+def _choices(what: str, names: Sequence[str], current: str) -> str:
+    listed = "\n".join(f"- {_code(n)}{' (now)' if n == current else ''}" for n in names)
+    return f"Choose one with `/{what} name`:\n\n{listed}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+COMMANDS = (
+    Command(name="start", help="say hello", handler=_start),
+    Command(name="help", help="show what I can do", handler=_help),
+    Command(name="new", help="start afresh, with an empty memory", handler=_new),
+    Command(name="stop", help="stop the answer I am writing", handler=_stop),
+    Command(name="retry", help="answer the last question again", handler=_retry),
+    Command(name="model", help="choose the model", arguments="[name]", handler=_model),
+    Command(name="persona", help="choose who I am", arguments="[name]", handler=_persona),
+    Command(
+        name="transcribe",
+        help="reply with it to a voice message: what it says, as text",
+        handler=_transcribe,
+    ),
+    Command(
+        name="translate",
+        help="into English: a text, or the message you reply to",
+        arguments="[text]",
+        handler=_translate,
+    ),
+    Command(name="context", help="show what I remember of this chat", handler=_context),
+    Command(name="id", help="show your id and the chat's", handler=_id, is_for_all=True),
+    Command(
+        name="approve",
+        help="let somebody in",
+        arguments="<code or id>",
+        handler=_approve,
+        is_for_owners=True,
+    ),
+    Command(
+        name="deny",
+        help="keep somebody out",
+        arguments="<code or id>",
+        handler=_deny,
+        is_for_owners=True,
+    ),
+    Command(name="users", help="list who has written to me", handler=_users, is_for_owners=True),
+)
+BY_NAME = {command.name: command for command in COMMANDS}

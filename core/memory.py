@@ -1,0 +1,308 @@
+"""What the model is shown: persona, summary and as much of the history as the budget allows.
+
+Providers bill a repeated beginning of a prompt at a fraction of its price, so the beginning
+stays as it is for as long as possible: messages are only added until the history fills
+`HIGH` of its room. Then its older part is folded into the summary, down to `LOW`, and the
+next stretch begins.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import dropwhile
+
+from core import models, tokens
+from core.answer import Answer, Prompt
+from core.errors import ContextLengthError
+from core.protocols import ChatModel, Store
+from core.types import ChatState, Message, Usage
+
+log = logging.getLogger(__name__)
+
+# A prompt is resent with every turn, so the default is far below what large models take.
+DEFAULT_CONTEXT = 16_384
+DEFAULT_REPLY = 4_096
+HIGH, LOW = 0.8, 0.4
+SUMMARY_SHARE = 8  # a summary takes at most one eighth of the prompt
+EXCERPT_TOKENS = 30
+SHRINK, LEAST_SHARE = 0.7, 0.15
+NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
+TRANSCRIPT_MARGIN = 64  # framing of the summary's own prompt
+
+EARLIER = "What was said earlier in this chat, in short:\n\n"
+
+SUMMARISE = (
+    "Below is the older part of a chat, with a summary of what came before it. Write one "
+    "summary of all of it for your own memory: who the people are, facts, names, numbers, "
+    "dates, decisions, preferences, open questions. Keep every fact of the earlier summary that "
+    "still holds. Plain short notes, in the language of the chat, no introduction."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Tokens for one call, counted as the reference vocabulary does.
+
+    Attributes:
+        prompt: For everything the model reads.
+        reply: For what it writes, in its own tokens.
+    """
+
+    prompt: int
+    reply: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """A prompt and what went into it, in reference tokens.
+
+    Attributes:
+        asked: The new message as it is shown and remembered.
+        left_out: How much of the new message did not fit.
+    """
+
+    prompt: Prompt
+    budget: Budget
+    asked: Message
+    persona: int
+    summary: int
+    history: int
+    left_out: int = 0
+
+
+class Memory:
+    """Composes prompts from the store, and keeps what is remembered within bounds.
+
+    Args:
+        store: Where the history is.
+        context_tokens: Most tokens of a prompt, as the owner sets it; None for the default.
+        reply_tokens: Most tokens of a reply, likewise.
+        factors: What was learned earlier about models' own tokens.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        context_tokens: int | None = None,
+        reply_tokens: int | None = None,
+        factors: Mapping[str, float] | None = None,
+    ) -> None:
+        self._store = store
+        self._context_tokens = context_tokens
+        self._reply_tokens = reply_tokens
+        self._shares: dict[str, float] = {}
+        self._compacting: set[int] = set()
+        self._learned = {name: tokens.Calibration(f) for name, f in (factors or {}).items()}
+
+    def budget(self, names: Sequence[str]) -> Budget:
+        """Return what a call may use so that no model of a list can be asked too much."""
+        budgets = [self._budget(name) for name in names]
+        return Budget(
+            prompt=min(budget.prompt for budget in budgets),
+            reply=min(budget.reply for budget in budgets),
+        )
+
+    def _budget(self, name: str) -> Budget:
+        model = models.describe(name)
+        context = model.context
+        if self._context_tokens and not model.is_known:
+            context = self._context_tokens + (self._reply_tokens or 0)
+        reply = min(self._reply_tokens or DEFAULT_REPLY, model.output, context // 4)
+        prompt = min(context - reply, self._context_tokens or DEFAULT_CONTEXT)
+        fitting = self._calibration(name).fit(prompt)
+        return Budget(prompt=int(fitting * self._shares.get(name, 1.0)), reply=reply)
+
+    def tighten(self, names: Sequence[str]) -> bool:
+        """Use less of the models' budget from now on: one of them found a prompt too long.
+
+        Returns:
+            False when there is nothing left to give up.
+        """
+        for name in names:
+            self._shares[name] = self._shares.get(name, 1.0) * SHRINK
+        return min(self._shares[name] for name in names) > LEAST_SHARE
+
+    def _calibration(self, name: str) -> tokens.Calibration:
+        if name not in self._learned:
+            is_exact = models.describe(name).is_exact
+            self._learned[name] = tokens.Calibration(
+                tokens.Calibration.EXACT if is_exact else tokens.Calibration.UNKNOWN
+            )
+        return self._learned[name]
+
+    async def learn(self, calls: Sequence[Usage]) -> None:
+        """Compare what was predicted with what models reported."""
+        for call in calls:
+            calibration = self._calibration(call.model)
+            before = calibration.factor
+            calibration.learn(call)
+            if abs(calibration.factor - before) > NOTEWORTHY:
+                await self._store.calibrate(call.model, calibration.factor)
+
+    async def recall(
+        self,
+        chat: int,
+        state: ChatState,
+        *,
+        persona: str,
+        asked: Message,
+        names: Sequence[str],
+    ) -> Recalled:
+        """Compose the prompt for a new message.
+
+        Args:
+            chat: The chat's id in the store.
+            state: What it has chosen and remembers.
+            persona: The system prompt.
+            asked: The new message; its middle is left out when it does not fit.
+            names: The models that may be asked.
+        """
+        budget = self.budget(names)
+        room = budget.prompt - tokens.PRIMER_TOKENS
+        persona = tokens.shorten(persona, room // 2)
+        fixed = [await weighed(Message(role="system", content=persona))]
+        if state.summary:
+            text = tokens.shorten(state.summary, room // SUMMARY_SHARE)
+            fixed.append(await weighed(Message(role="system", content=EARLIER + text)))
+        room -= _sum(fixed)
+        shown = await self._fit(asked, room)
+        room -= shown.tokens
+        history = await self._history(chat, state, room)
+        messages = (*fixed, *history, shown)
+        return Recalled(
+            prompt=Prompt(
+                messages=messages,
+                models=names,
+                limit=budget.reply,
+                predicted=_sum(messages) + tokens.PRIMER_TOKENS,
+            ),
+            budget=budget,
+            asked=shown,
+            persona=fixed[0].tokens,
+            summary=_sum(fixed[1:]),
+            history=_sum(history),
+            left_out=max(0, asked.tokens - shown.tokens),
+        )
+
+    async def _fit(self, asked: Message, room: int) -> Message:
+        if asked.tokens <= room:
+            return asked
+        framing = asked.tokens - await tokens.counted(asked.content)
+        content = await asyncio.to_thread(
+            tokens.shorten, asked.content, max(0, int(room * HIGH) - framing)
+        )
+        return await weighed(replace(asked, content=content, tokens=0))
+
+    async def _history(self, chat: int, state: ChatState, room: int) -> list[Message]:
+        live = state.total - state.start
+        if live > room:
+            live = int(room * LOW)
+        messages = await self._store.window(chat, start=state.start, tokens=live)
+        return _from_a_question(messages)
+
+    async def compact(
+        self, chat: int, state: ChatState, *, recalled: Recalled, model: ChatModel
+    ) -> None:
+        """Fold the older part of a history that fills its room into the summary.
+
+        The model writes the summary; if it fails, excerpts of what people said take its place.
+
+        Args:
+            chat: The chat's id in the store.
+            state: What it remembers after the turn.
+            recalled: The turn's prompt.
+            model: Who writes the summary.
+        """
+        room = recalled.budget.prompt - recalled.persona - recalled.summary
+        if state.total - state.start <= room * HIGH or chat in self._compacting:
+            return
+        self._compacting.add(chat)
+        try:
+            await self._fold(chat, state, room=room, recalled=recalled, model=model)
+        finally:
+            self._compacting.discard(chat)
+
+    async def _fold(
+        self, chat: int, state: ChatState, *, room: int, recalled: Recalled, model: ChatModel
+    ) -> None:
+        live = state.total - state.start
+        messages = await self._store.window(chat, start=state.start, tokens=live)
+        kept = _from_a_question(_newest(messages, int(room * LOW)))
+        folded = messages[: len(messages) - len(kept)]
+        if not folded:
+            return
+        answer = await self._summarise(state.summary, folded, recalled)
+        await _finish_quietly(answer, model)
+        text = answer.text if answer.is_complete else _excerpts(state.summary, folded)
+        await self._store.compact(
+            chat,
+            old=state.start,
+            new=folded[-1].total,
+            summary=tokens.shorten(text, recalled.budget.prompt // SUMMARY_SHARE),
+            usage=answer.spent(),
+        )
+        log.info(
+            "compacted chat=%d messages=%d by_model=%s", chat, len(folded), answer.is_complete
+        )
+
+    async def _summarise(
+        self, summary: str, folded: Sequence[Message], recalled: Recalled
+    ) -> Answer:
+        budget = recalled.budget
+        said = "\n\n".join(f"{m.name or m.role}: {m.content}" for m in folded)
+        text = f"{EARLIER}{summary}\n\n{said}" if summary else said
+        instruction = await weighed(Message(role="system", content=SUMMARISE))
+        room = budget.prompt - instruction.tokens - TRANSCRIPT_MARGIN
+        text = await asyncio.to_thread(tokens.shorten, text, max(0, room))
+        messages = (instruction, await weighed(Message(role="user", content=text)))
+        prompt = Prompt(
+            messages=messages,
+            models=recalled.prompt.models,
+            limit=budget.reply,
+            predicted=_sum(messages) + tokens.PRIMER_TOKENS,
+        )
+        return Answer(prompt=prompt, purpose="summary")
+
+
+async def weighed(message: Message) -> Message:
+    """Return the message with the tokens it adds to a prompt, counted once."""
+    content = await tokens.counted(message.content)
+    framing = tokens.message_tokens(replace(message, content="", tokens=0))
+    return replace(message, tokens=content + framing)
+
+
+async def _finish_quietly(answer: Answer, model: ChatModel) -> None:
+    try:
+        await answer.stream(model, lambda _: None)
+    except ContextLengthError as error:
+        log.warning("summary too long for the model: %s", error)
+
+
+def _sum(messages: Sequence[Message]) -> int:
+    return sum(message.tokens for message in messages)
+
+
+def _newest(messages: Sequence[Message], room: int) -> list[Message]:
+    kept: list[Message] = []
+    for message in reversed(messages):
+        room -= message.tokens
+        if room < 0:
+            break
+        kept.append(message)
+    return kept[::-1]
+
+
+def _from_a_question(messages: Sequence[Message]) -> list[Message]:
+    return list(dropwhile(lambda message: message.role != "user", messages))
+
+
+def _excerpts(summary: str, folded: Sequence[Message]) -> str:
+    said = (
+        f"- {m.name}: {m.content}" if m.name else f"- {m.content}"
+        for m in folded
+        if m.role == "user"
+    )
+    lines = (tokens.shorten(" ".join(text.split()), EXCERPT_TOKENS) for text in said)
+    return "\n".join(filter(None, (summary, *lines)))

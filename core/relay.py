@@ -1,0 +1,277 @@
+"""The path of a message, top to bottom.
+
+receive -> lease -> access -> understand -> command? -> memory -> answer -> finish -> deliver.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from core import commands
+from core.errors import (
+    CauserieError,
+    DeliveryError,
+    GoneError,
+    LeaseLostError,
+    StoreError,
+)
+from core.protocols import Bot, Store
+from core.reply import Reply
+from core.turns import Turns, Working
+from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Turn
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_CHATS = 500  # answered at the same time by one process
+HEARTBEAT_SECONDS = 10.0  # a third of a lease
+LONGEST_BACKOFF_SECONDS = 60.0
+STORE_RETRY_SECONDS = 1.0
+DRAIN_SECONDS = 3.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """A chat this process works on.
+
+    Attributes:
+        stop: Ends the answer that is being written; None while none is.
+        turn: What would have to be done again if the work ended now.
+    """
+
+    lease: Lease
+    task: asyncio.Task[None] | None = None
+    stop: asyncio.Timeout | None = None
+    turn: Turn | None = None
+
+
+class Relay:
+    """Takes messages in and answers them, each once, in order within a chat.
+
+    Args:
+        store: What survives a crash.
+        turns: What to answer.
+        bots: By name; only their chats are worked on.
+    """
+
+    def __init__(self, *, store: Store, turns: Turns, bots: Mapping[str, Bot]) -> None:
+        self._store = store
+        self._turns = turns
+        self._bots = bots
+        self._held: dict[tuple[str, str], _Held] = {}
+        self._wake = asyncio.Event()
+        self._is_draining = False
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def receive(self, incoming: Incoming) -> None:
+        """Take a message in; when this returns, it is durable.
+
+        Raises:
+            StoreError: It is not; hand it over again later.
+        """
+        kind = commands.kind_of(incoming.text)
+        if not await self._store.put(incoming, kind):
+            return
+        self._wake.set()
+        held = self._held.get(_place(incoming.chat))
+        if kind == "stop" and held and await self._turns.may_stop(incoming) and held.stop:
+            held.stop.reschedule(0)
+
+    async def run(self) -> None:
+        """Answer what waits, until cancelled; then let go in good order, within seconds."""
+        heart = asyncio.create_task(self._beat())
+        try:
+            while True:
+                await self._lease_ready()
+        finally:
+            heart.cancel()
+            await self._drain()
+
+    async def _lease_ready(self) -> None:
+        free = MOST_CHATS - len(self._held)
+        self._wake.clear()
+        try:
+            work, wait = await self._store.lease(tuple(self._bots), free)
+        except StoreError as error:
+            log.warning("cannot lease: %s", error)
+            work, wait = [], STORE_RETRY_SECONDS
+        for lease, first in work:
+            held = _Held(lease=lease)
+            self._held[_place(lease.chat)] = held
+            held.task = asyncio.create_task(self._serve(held, first))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), wait if free else None)
+
+    async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
+        try:
+            while work:
+                held.turn = work if isinstance(work, Turn) else None
+                if self._is_draining:
+                    return await self._store.release(held.lease, turn=held.turn)
+                work = await self._do(held, work)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreError):
+                await self._store.release(held.lease, turn=held.turn)
+            raise
+        except LeaseLostError:
+            log.warning("lease lost chat=%d", held.lease.chat_id)
+        except CauserieError as error:
+            log.warning("work failed chat=%d: %s", held.lease.chat_id, error)
+            await self._retry_later(held)
+        except Exception:
+            log.exception("work failed chat=%d", held.lease.chat_id)
+            await self._retry_later(held)
+        finally:
+            if self._held.get(_place(held.lease.chat)) is held:
+                del self._held[_place(held.lease.chat)]
+            self._wake.set()
+
+    async def _retry_later(self, held: _Held) -> None:
+        attempts = held.turn.attempts if held.turn else 1
+        with contextlib.suppress(StoreError):
+            await self._store.postpone(held.lease, _backoff(attempts))
+
+    async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
+        reply = self._reply(held.lease, work)
+        if isinstance(work, Turn):
+            outgoing = await self._answer(held, work, reply)
+        else:
+            outgoing = work
+        if outgoing is None:
+            return await self._insist(self._store.next, held.lease)
+        reply.settle(outgoing.text)
+        await self._deliver(reply)
+        return await self._insist(self._store.next, held.lease, sent=outgoing.id)
+
+    def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
+        turn = work.id if isinstance(work, Turn) else work.turn
+        return Reply(
+            chat=lease.chat,
+            key=turn or work.id,
+            to=work.messages[-1].message if isinstance(work, Turn) else work.to,
+            posted=work.posted,
+            record=partial(self._store.posted, turn) if turn else None,
+        )
+
+    async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
+        began = time.monotonic()
+        working = Working(lease=held.lease, turn=turn, reply=reply)
+        bot = self._bots[held.lease.chat.platform]
+        preview = asyncio.create_task(bot.deliver(reply))
+        try:
+            outcome = await self._work(held, working)
+            reply.close()
+            outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
+            held.turn = None
+            await preview
+        finally:
+            preview.cancel()
+        _log_turn(held.lease.chat_id, turn, outcome, time.monotonic() - began)
+        self._settle(working, outcome)
+        return outgoing
+
+    async def _work(self, held: _Held, working: Working) -> Outcome:
+        try:
+            async with asyncio.timeout(None) as held.stop:
+                return await self._turns.work(working)
+        except TimeoutError:
+            if not held.stop or not held.stop.expired():
+                raise
+            return await working.outcome()
+        finally:
+            held.stop = None
+
+    async def _insist(
+        self, step: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Repeat a step of the store until it succeeds: what it commits is done and paid for."""
+        while True:
+            try:
+                return await step(*args, **kwargs)
+            except LeaseLostError:
+                raise
+            except StoreError as error:
+                log.warning("cannot commit, trying again: %s", error)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _deliver(self, reply: Reply) -> None:
+        bot = self._bots[reply.chat.platform]
+        for attempt in itertools.count():
+            try:
+                return await bot.deliver(reply)
+            except GoneError as error:
+                log.warning("reply dropped key=%d: %s", reply.key, error)
+                return None
+            except DeliveryError as error:
+                log.info("reply delayed key=%d: %s", reply.key, error)
+                await asyncio.sleep(error.retry_after or _backoff(attempt))
+        return None
+
+    def _settle(self, working: Working, outcome: Outcome) -> None:
+        async def settle() -> None:
+            try:
+                await self._turns.settle(working, outcome)
+            except CauserieError as error:
+                log.warning("cannot compact chat=%d: %s", working.lease.chat_id, error)
+
+        task = asyncio.create_task(settle())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            held = {h.lease.chat_id: h for h in self._held.values()}
+            try:
+                lost = await self._store.renew([h.lease for h in held.values()])
+            except StoreError as error:
+                log.warning("cannot renew leases: %s", error)
+                continue
+            for chat in lost:
+                task = held[chat].task
+                if task:
+                    task.cancel()
+
+    async def _drain(self) -> None:
+        self._is_draining = True
+        tasks = {held.task for held in self._held.values() if held.task} | self._background
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+def _place(chat: Chat) -> tuple[str, str]:
+    return chat.platform, chat.ref
+
+
+def _backoff(attempt: int) -> float:
+    longest = min(0.5 * 2**attempt, LONGEST_BACKOFF_SECONDS)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
+
+
+def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
+    calls = outcome.usage
+    log.info(
+        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d seconds=%.2f",
+        chat,
+        turn.id,
+        turn.kind,
+        turn.person.id,
+        calls[-1].model if calls else "-",
+        sum(call.input for call in calls),
+        sum(call.cached for call in calls),
+        sum(call.output for call in calls),
+        seconds,
+    )

@@ -1,0 +1,246 @@
+"""What a turn ends in: access, words, command or model, and what is remembered of it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core import personas
+from core.access import Access
+from core.answer import Answer, Prompt
+from core.commands import BY_NAME, Again, Ask, Called, Rooms, split
+from core.errors import CauserieError, ContextLengthError, DeliveryError, StoreError
+from core.memory import Memory, Recalled, weighed
+from core.protocols import ChatModel, Store
+from core.reply import Reply
+from core.types import Incoming, Lease, Message, Outcome, Purpose, Turn
+from core.understand import Understanding
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Working:
+    """A turn that is being answered.
+
+    Attributes:
+        lead: What stands above the model's words: what was heard, a note.
+        asked: What to remember of the question; None for nothing.
+        replaces: A turn that this one answers anew.
+    """
+
+    lease: Lease
+    turn: Turn
+    reply: Reply
+    lead: str = ""
+    asked: Message | None = None
+    replaces: int | None = None
+    answer: Answer | None = None
+    recalled: Recalled | None = None
+
+    def show(self, text: str) -> None:
+        """Let the reply grow to `text`, below what stands above it."""
+        self.reply.grow(self.lead + text)
+
+    async def outcome(self) -> Outcome:
+        """Return what the turn has come to, be it complete, broken off or stopped."""
+        answer = self.answer
+        if answer is None:
+            return Outcome()
+        text = answer.text.strip()
+        history: tuple[Message, ...] = ()
+        if text and self.asked:
+            said = Message(role="assistant", content=text)
+            history = (self.asked, await weighed(said))
+        shown = self.lead + text if text else ""
+        if answer.error:
+            shown = "\n\n".join(filter(None, (shown or self.lead.strip(), f"⚠️ {answer.error}")))
+        return Outcome(
+            text=shown,
+            history=history,
+            usage=answer.spent(),
+            replaces=self.replaces if history else None,
+        )
+
+
+class Turns:
+    """Answers turns. Knows nothing of leases, retries and delivery.
+
+    Args:
+        store: What survives a crash.
+        model: Who answers.
+        understanding: Who puts recordings into words.
+        access: Who may talk.
+        memory: What the model is shown.
+        models: Names a chat can choose from; the first is the default, the others fallbacks.
+        prompts: System prompts by persona, the default one among them.
+        tells_date: Whether the system prompt ends with today's date.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        model: ChatModel,
+        understanding: Understanding,
+        access: Access,
+        memory: Memory,
+        models: Sequence[str],
+        prompts: Mapping[str, str],
+        tells_date: bool = True,
+    ) -> None:
+        self._model = model
+        self._understanding = understanding
+        self._access = access
+        self._memory = memory
+        self._models = models
+        self._tells_date = tells_date
+        self._prompts = prompts
+        self._rooms = Rooms(
+            store=store,
+            access=access,
+            understanding=understanding,
+            models=models,
+            personas=list(prompts),
+            recall=self._recall,
+        )
+
+    async def may_stop(self, incoming: Incoming) -> bool:
+        """Say whether somebody may stop an answer in a chat: whoever may talk there."""
+        return await self._access.may(incoming.person.id, incoming.chat)
+
+    async def work(self, working: Working) -> Outcome:
+        """Answer a turn.
+
+        Raises:
+            DeliveryError: A recording cannot be fetched now.
+            StoreError: The database failed.
+        """
+        try:
+            return await self._work(working)
+        except (DeliveryError, StoreError):
+            raise
+        except CauserieError as error:
+            return Outcome(text=str(error))
+
+    async def _work(self, working: Working) -> Outcome:
+        turn = working.turn
+        chat = working.lease.chat
+        if turn.attempts > MOST_ATTEMPTS:
+            return await self._bury(working)
+        for stopper in turn.stoppers:
+            if await self._access.may(stopper, chat):
+                return Outcome()
+        if turn.kind != "message":
+            return await self._command(working)
+        await self._access.check(turn.person, chat)
+        return await self._converse(working)
+
+    async def _bury(self, working: Working) -> Outcome:
+        turn = working.turn
+        reason = f"{turn.attempts - 1} attempts failed; the log of the bot says why"
+        await self._access.tell_owners(
+            f"I gave up on a message of {turn.person.name} (`{turn.person.id}`): {reason}."
+        )
+        return Outcome(
+            text="I tried several times and could not answer this. My owner knows about it.",
+            buried=reason,
+        )
+
+    async def _command(self, working: Working) -> Outcome:
+        turn, chat = working.turn, working.lease.chat
+        name, arguments = split(turn.messages[0].text)
+        command = BY_NAME.get(name)
+        if command is None and not chat.is_private:
+            return Outcome()  # meant for another bot
+        if command is None or not command.is_for_all:
+            await self._access.check(turn.person, chat)
+        if command is None:
+            return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
+        if command.is_for_owners and not self._access.is_owner(turn.person.id):
+            return Outcome(text=f"/{name} is for my owner only.")
+        called = Called(rooms=self._rooms, lease=working.lease, turn=turn, arguments=arguments)
+        match await command.handler(called):
+            case str(text):
+                return Outcome(text=text)
+            case Ask() as ask:
+                return await self._translate(working, ask)
+            case Again(turn=earlier):
+                working.turn = replace(earlier, state=turn.state)
+                working.replaces = earlier.id
+                return await self._converse(working)
+
+    async def _translate(self, working: Working, ask: Ask) -> Outcome:
+        working.lead = f"{ask.heard}\n\n" if ask.heard else ""
+        asked = Message(role="user", content=ask.text)
+        recalled = await self._memory.recall(
+            working.lease.chat_id,
+            replace(working.turn.state, start=0, total=0, summary=""),
+            persona=ask.instruction,
+            asked=await weighed(asked),
+            names=self._names(working.turn),
+        )
+        await self._ask(working, recalled.prompt, "translate")
+        return await working.outcome()
+
+    async def _converse(self, working: Working) -> Outcome:
+        turn = working.turn
+        understood = await self._understanding.read(working.lease, turn)
+        working.lead = heard = f"{understood.heard}\n\n" if understood.heard else ""
+        if heard:
+            working.show("")
+        name = "" if working.lease.chat.is_private else turn.person.name
+        asked = await weighed(Message(role="user", content=understood.content, name=name))
+        while True:
+            recalled = await self._recall(working.lease, turn, asked)
+            working.recalled = recalled
+            working.asked = recalled.asked
+            if recalled.left_out:
+                working.lead = heard + _shortened(recalled.left_out)
+            try:
+                await self._ask(working, recalled.prompt)
+            except ContextLengthError:
+                log.warning("prompt too long chat=%d", working.lease.chat_id)
+                if not self._memory.tighten(recalled.prompt.models):
+                    raise
+            else:
+                return await working.outcome()
+
+    async def _recall(self, lease: Lease, turn: Turn, asked: Message) -> Recalled:
+        prompt = self._prompts.get(turn.state.persona) or self._prompts[personas.DEFAULT]
+        if self._tells_date:
+            prompt = f"{prompt}\n\nToday is {datetime.now().astimezone():%A, %d %B %Y}."
+        return await self._memory.recall(
+            lease.chat_id,
+            turn.state,
+            persona=prompt,
+            asked=asked,
+            names=self._names(turn),
+        )
+
+    def _names(self, turn: Turn) -> tuple[str, ...]:
+        chosen = turn.state.model if turn.state.model in self._models else self._models[0]
+        return (chosen, *(name for name in self._models if name != chosen))
+
+    async def _ask(self, working: Working, prompt: Prompt, purpose: Purpose = "chat") -> None:
+        working.answer = Answer(prompt=prompt, purpose=purpose)
+        await working.answer.stream(self._model, working.show)
+
+    async def settle(self, working: Working, outcome: Outcome) -> None:
+        """After a turn is committed: learn from its usage, and fold memory that grew too large."""
+        await self._memory.learn(outcome.usage)
+        if working.recalled and outcome.history:
+            state = working.turn.state
+            added = sum(message.tokens for message in outcome.history)
+            await self._memory.compact(
+                working.lease.chat_id,
+                replace(state, total=state.total + added),
+                recalled=working.recalled,
+                model=self._model,
+            )
+
+
+def _shortened(left_out: int) -> str:
+    return f"✂️ *Your message was too long: about {left_out:,} tokens of it were left out.*\n\n"

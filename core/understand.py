@@ -1,0 +1,109 @@
+"""From what was sent to words: texts, quotes, and recordings that are heard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.protocols import Bot, Store, Transcriber
+from core.types import Incoming, Lease, Quoted, Transcript, Turn, Voice
+
+OWN_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """A turn in words.
+
+    Attributes:
+        content: What the model reads.
+        heard: Markdown that shows the person what was heard; empty if nothing was.
+    """
+
+    content: str
+    heard: str = ""
+
+
+class Understanding:
+    """Puts turns into words; a recording is paid for once, however often its turn is tried."""
+
+    def __init__(self, store: Store, *, transcriber: Transcriber, bots: Mapping[str, Bot]) -> None:
+        self._store = store
+        self._transcriber = transcriber
+        self._bots = bots
+
+    async def read(self, lease: Lease, turn: Turn) -> Understood:
+        """Return what a turn says.
+
+        Raises:
+            InputError: It says nothing.
+            SpeechError, FetchError, ModelError: A recording cannot be heard.
+            DeliveryError: A recording cannot be fetched now.
+        """
+        contents = []
+        heard = []
+        for index, message in enumerate(turn.messages):
+            transcript = ""
+            if voice_in(message):
+                transcript = (await self.hear(lease, turn, index)).text
+                heard.append(quote(f"🎤 {transcript}"))
+            contents.append(_content(message, transcript))
+        content = "\n".join(filter(None, contents))
+        if not content:
+            raise InputError(_nothing(turn.messages[-1].unreadable))
+        return Understood(content=content, heard="\n\n".join(heard))
+
+    async def hear(
+        self, lease: Lease, turn: Turn, index: int = 0, *, to_english: bool = False
+    ) -> Transcript:
+        """Return the transcript of a message's recording, or of the one it replies to.
+
+        Raises:
+            SpeechError, FetchError, ModelError: It cannot be heard; InputError if there is none.
+            DeliveryError: It cannot be fetched now.
+        """
+        voice = voice_in(turn.messages[index])
+        if voice is None:
+            raise InputError("Reply with this command to a voice message.")
+        if index in turn.transcripts and not to_english:
+            return Transcript(text=turn.transcripts[index], usage=())
+        audio = await self._bots[lease.chat.platform].fetch(voice)
+        transcript = await self._transcriber.transcribe(audio, voice, to_english=to_english)
+        await self._store.heard(lease, turn, index, transcript)
+        return transcript
+
+
+def voice_in(message: Incoming) -> Voice | None:
+    """Return the recording a message holds, or the one it replies to."""
+    return message.voice or (message.quoted.voice if message.quoted else None)
+
+
+def quote(text: str) -> str:
+    """Return `text` as a Markdown quote."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def _content(message: Incoming, transcript: str) -> str:
+    quoted = message.quoted
+    words = [_quoted(quoted)] if quoted and quoted.text else []
+    if quoted and quoted.voice and not message.voice:
+        words.append(quote(transcript))
+    elif transcript:
+        words.append(transcript)
+    words.append(message.text)
+    said = "\n\n".join(filter(None, words))
+    if said and message.unreadable:
+        said += f"\n\n[It came with {message.unreadable}, which you cannot see.]"
+    return said
+
+
+def _quoted(quoted: Quoted) -> str:
+    if quoted.name:
+        return quote(f"{quoted.name}: {quoted.text}")
+    own = quoted.text  # the model has said it itself, so its beginning is enough
+    return quote(own if len(own) <= OWN_LENGTH else f"{own[:OWN_LENGTH]}…")
+
+
+def _nothing(unreadable: str) -> str:
+    if unreadable:
+        return f"I can read text and hear voice messages, but not {unreadable} yet."
+    return "I am here. Write your question with my name, or reply to a message with it."
