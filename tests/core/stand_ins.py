@@ -1,0 +1,161 @@
+"""One stand-in per protocol, for tests of core alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from core.protocols import Receive
+from core.reply import Reply
+from core.types import (
+    Chat,
+    Delta,
+    Incoming,
+    Message,
+    ModelEvent,
+    Person,
+    Transcript,
+    Usage,
+    Voice,
+)
+
+ANN = Person(id="desk:1", name="Ann")
+BOB = Person(id="desk:2", name="Bob")
+CHAT = Chat(platform="desk", ref="1", is_private=True)
+GROUP = Chat(platform="desk", ref="-7", is_private=False, title="Family")
+
+Script = Callable[[Sequence[Message], Sequence[str]], AsyncIterator[ModelEvent]]
+
+
+def incoming(
+    number: int,
+    text: str = "",
+    *,
+    chat: Chat = CHAT,
+    person: Person = ANN,
+    voice: Voice | None = None,
+    is_partial: bool = False,
+    **fields: object,
+) -> Incoming:
+    """Return message `number` of somebody."""
+    return Incoming(
+        event=f"bot:{chat.ref}:{number}",
+        chat=chat,
+        person=person,
+        text=text,
+        message=str(number),
+        sent_at=number,
+        voice=voice,
+        is_partial=is_partial,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def plain_usage(prompt: Sequence[Message], models: Sequence[str], text: str) -> Usage:
+    """Return what a call like this one consumes."""
+    size = sum(len(message.content.split()) for message in prompt)
+    return Usage(purpose="chat", model=models[0], input=size, output=len(text.split()))
+
+
+@dataclass
+class StandInModel:
+    """Answers each prompt with what `script` yields; by default an echo in two pieces."""
+
+    script: Script | None = None
+    prompts: list[Sequence[Message]] = field(default_factory=list)
+
+    async def stream(
+        self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
+    ) -> AsyncIterator[ModelEvent]:
+        """Yield the script's events."""
+        assert limit > 0
+        self.prompts.append(prompt)
+        async for event in (self.script or echo)(prompt, models):
+            yield event
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def echo(prompt: Sequence[Message], models: Sequence[str]) -> AsyncIterator[ModelEvent]:
+    """Yield the last message back, in two pieces."""
+    yield Delta(text="You said: ")
+    yield Delta(text=prompt[-1].content)
+    yield plain_usage(prompt, models, prompt[-1].content)
+
+
+def saying(*pieces: str) -> Script:
+    """Return a script that yields fixed pieces."""
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        for piece in pieces:
+            yield Delta(text=piece)
+        yield plain_usage(prompt, models, "".join(pieces))
+
+    return script
+
+
+@dataclass
+class StandInTranscriber:
+    """Hears what `words` say, or raises it."""
+
+    words: Iterable[str | Exception] = ("good morning",)
+    heard: list[bytes] = field(default_factory=list)
+
+    async def transcribe(
+        self, audio: bytes, voice: Voice, *, to_english: bool = False
+    ) -> Transcript:
+        """Return the next words."""
+        self._words = getattr(self, "_words", None) or iter(self.words)
+        self.heard.append(audio)
+        word = next(self._words)
+        if isinstance(word, Exception):
+            raise word
+        usage = Usage(purpose="transcribe", model="ear", seconds=voice.seconds or 1.0)
+        return Transcript(text=word, usage=(usage,), is_english=to_english)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class StandInBot:
+    """A platform without a network: remembers what was shown; fails when told to."""
+
+    name = "desk"
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.sent: list[tuple[str, str | None, str]] = []
+        self.failures: list[Exception] = []
+        self.fetch_failures: list[Exception] = []
+        self._changed = asyncio.Condition()
+
+    async def listen(self, receive: Receive) -> None:
+        """Wait forever."""
+        del receive
+        await asyncio.Event().wait()
+
+    async def deliver(self, reply: Reply) -> None:
+        """Show or send."""
+        if not reply.is_final:
+            async for text in reply.snapshots():
+                self.shown.append(text)
+            return
+        if self.failures:
+            raise self.failures.pop(0)
+        async with self._changed:
+            self.sent.append((reply.chat.ref, reply.to, reply.text))
+            self._changed.notify_all()
+
+    async def fetch(self, voice: Voice) -> bytes:
+        """Return bytes that name the recording."""
+        if self.fetch_failures:
+            raise self.fetch_failures.pop(0)
+        return voice.ref.encode()
+
+    async def until(self, count: int) -> list[str]:
+        """Wait for `count` texts in all; return them."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.sent) >= count)
+        return [text for _, _, text in self.sent]
