@@ -17,11 +17,13 @@ from tests.servers.telegram.chats import Chat
 from tests.servers.telegram.faults import Fault, Limits
 from tests.servers.telegram.gate import Call
 from tests.servers.telegram.server import TelegramServer
+from tests.servers.telegram.webhook import Courier
 from tests.servers.telegram.world import Draft, Message, Shown, User
 
 __all__ = [
     "Call",
     "Chat",
+    "Courier",
     "Draft",
     "Fault",
     "Limits",

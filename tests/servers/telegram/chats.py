@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tests.servers.telegram import entities as text_rules
+from tests.servers.telegram import files
 from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.world import Draft, Json, Message, Shown, User
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from tests.servers.telegram.server import TelegramServer
 
 T = TypeVar("T")
+# Bot API 10.1, sendMessageDraft: "a temporary 30-second preview".
+DRAFT_SECONDS = 30.0
 ChatType = Literal["private", "group", "supergroup", "channel"]
 
 
@@ -76,8 +79,9 @@ class Chat:
 
     @property
     def draft(self) -> Draft | None:
-        """The draft people see now, if any."""
-        return next(iter(self.drafts.values()), None)
+        """The draft people see now, if any; it fades 30 s after its last change."""
+        since = time.monotonic() - DRAFT_SECONDS
+        return next((draft for draft in self.drafts.values() if draft.at >= since), None)
 
     async def answer(self, n: int = 1, *, containing: str = "", seconds: float = 10.0) -> Message:
         """Wait for the bot's n-th message here, until it contains `containing`.
@@ -163,6 +167,99 @@ class Chat:
             self.server.push({"message": message.json()})
         self.ring()
         return message
+
+    def say_voice(
+        self,
+        user: User,
+        data: bytes,
+        *,
+        mime: str = "audio/ogg",
+        seconds: int = 1,
+        size: int | None = None,
+        **place: Any,
+    ) -> Message:
+        """Record a voice note.
+
+        Args:
+            user: Who speaks.
+            data: The recording.
+            mime: Media type as the client states it.
+            seconds: Length as the client states it.
+            size: In bytes, if not what `data` holds.
+            place: `reply_to`, `topic` as in `say`.
+        """
+        return self._send_file("voice", user, data, mime=mime, size=size, seconds=seconds, **place)
+
+    def say_audio(self, user: User, data: bytes, **about: Any) -> Message:
+        """Send an audio file; `mime`, `seconds`, `size`, `name`, `caption`, place as above."""
+        return self._send_file("audio", user, data, **{"mime": "audio/mpeg"} | about)
+
+    def say_video_note(self, user: User, data: bytes, **about: Any) -> Message:
+        """Send a round video; arguments as in `say_audio`."""
+        return self._send_file("video_note", user, data, **{"mime": "video/mp4"} | about)
+
+    def say_photo(self, user: User, data: bytes, **about: Any) -> Message:
+        """Send a picture; arguments as in `say_audio`."""
+        return self._send_file("photo", user, data, **{"mime": "image/jpeg"} | about)
+
+    def say_document(self, user: User, data: bytes, **about: Any) -> Message:
+        """Send any file; arguments as in `say_audio`."""
+        return self._send_file("document", user, data, **{"mime": "text/plain"} | about)
+
+    def say_sticker(self, user: User, emoji: str, **about: Any) -> Message:
+        """Send a sticker."""
+        about = {"mime": "image/webp", "name": emoji} | about
+        return self._send_file("sticker", user, b"RIFF", **about)
+
+    def _send_file(
+        self,
+        kind: str,
+        user: User,
+        data: bytes,
+        *,
+        mime: str,
+        size: int | None = None,
+        seconds: int = 0,
+        name: str = "",
+        caption: str = "",
+        **place: Any,
+    ) -> Message:
+        file = files.keep(self.server, kind, data, mime=mime, size=size)
+        content = {kind: files.describe(kind, file, seconds=seconds, name=name)}
+        found = text_rules.typed_entities(caption)
+        return self.put(user, content=content, text=caption, entities=found, **place)
+
+    def join(self, by: User, *users: User) -> Message:
+        """Let people into a group: a service message."""
+        self.members += [user for user in users if user not in self.members]
+        return self.put(by, content={"new_chat_members": [user.json() for user in users]})
+
+    def leave(self, user: User) -> Message:
+        """Let somebody leave a group: a service message."""
+        self.members.remove(user)
+        return self.put(user, content={"left_chat_member": user.json()})
+
+    def topic(self, by: User, name: str) -> int:
+        """Open a topic in a forum; return its thread id, that of its service message."""
+        about = {"name": name, "icon_color": 7322096}
+        message = self.add(by, content={"forum_topic_created": about})
+        message.topic = message.id
+        self.topics[message.id] = name
+        self.server.push({"message": message.json()})
+        return message.id
+
+    def upgrade(self, by: User) -> "Chat":
+        """Turn a basic group into a supergroup; the old id is refused from now on."""
+        new = self.server.group(self.title, self.members)
+        self.put(by, content={"migrate_to_chat_id": new.id})
+        self.migrated_to = new
+        new.put(by, content={"migrate_from_chat_id": self.id})
+        return new
+
+    def delete(self, message: Message) -> None:
+        """Delete what somebody wrote; bots are not told."""
+        message.is_deleted = True
+        self.ring()
 
     def edit(self, message: Message, text: str) -> Message:
         """Change what somebody wrote."""

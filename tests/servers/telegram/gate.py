@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from tests.servers.telegram import account, messages
+from tests.servers.telegram import account, media, messages
 from tests.servers.telegram.chats import Chat
 from tests.servers.telegram.faults import Fault
 from tests.servers.telegram.methods import METHODS, Method
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.servers.telegram.server import TelegramServer
 
 _PATH = re.compile(r"/(file/)?bot([^/]*)/(.+)")
-_TABLES = (account, messages)  # importing them fills METHODS
+_TABLES = (account, media, messages)  # importing them fills METHODS
 # Bot API 10.1, Sending files: 50 MB for uploads; and some room for the other fields.
 _MOST_BODY = 51 * 1024 * 1024
 
@@ -180,5 +180,8 @@ def _reply(status: int, found: Json) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-def _request(*args: Any) -> web.BaseRequest:
-    return web.BaseRequest(*args, asyncio.get_running_loop(), client_max_size=_MOST_BODY)
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=_MOST_BODY
+    )

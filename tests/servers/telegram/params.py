@@ -62,13 +62,20 @@ async def read(request: web.BaseRequest) -> Params:
         return params
     kind = request.content_type
     if kind == _FORM:
-        params.update(parse_qsl((await request.read()).decode(), keep_blank_values=True))
+        params.update(_from_form(await request.read()))
     elif kind == _JSON:
         params.update(_from_json(await request.read()))
     elif kind == _MULTIPART:
         for name, value in (await request.post()).items():
             params[name] = _upload(value) if isinstance(value, web.FileField) else value
     return params
+
+
+def _from_form(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise bad("strings must be encoded in UTF-8") from None
 
 
 def _from_json(body: bytes) -> Params:

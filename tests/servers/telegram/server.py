@@ -133,6 +133,10 @@ class TelegramServer:
             last = [f"{call.method} {call.error}".strip() for call in self.calls[-10:]]
             raise TimeoutError(f"after {seconds} s the last calls are {last}") from None
 
+    def expire_links(self) -> None:
+        """Let every download link expire, as they do after an hour; getFile gives new ones."""
+        self.paths.clear()
+
     def next_private_id(self) -> int:
         """Return the next message id of private chats and basic groups, which share them."""
         self._private_id += 1
