@@ -7,7 +7,7 @@ first client is opened.
 import ipaddress
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -75,6 +75,8 @@ _BY_NAME: dict[str, Cause] = {
     "model_not_found": "model",
     "invalid_api_key": "key",
     "rate_limit_exceeded": "busy",
+    "content_filter": "blocked",
+    "content_policy_violation": "blocked",
 }
 _BY_STATUS: dict[int, Cause] = {
     401: "key",
@@ -100,6 +102,8 @@ _UNSUPPORTED = re.compile(
     r"unsupport|not support|unrecognized|unknown|unexpected|extra|not permitted|not allowed",
     re.IGNORECASE,
 )
+# What cannot be anybody's text or key.
+_CODE = re.compile(r"[a-z0-9_]{1,40}")
 _PARAMETERS = ("max_completion_tokens", "max_tokens", "stream_options", "temperature")
 
 
@@ -111,12 +115,14 @@ class Failure:
         retry_after: Seconds the server asked us to wait; None if it named none.
         parameter: The parameter it does not take, for the cause `parameter`.
         status: Of the response; None when there was none.
+        code: The server's name for it, for the log.
     """
 
     cause: Cause
     retry_after: float | None = None
     parameter: str = ""
     status: int | None = None
+    code: str = ""
 
     @property
     def is_transient(self) -> bool:
@@ -198,12 +204,7 @@ def failure_of(error: Exception) -> Failure:
     match error:
         case openai.APIStatusError():
             found = read_error(error.body, status=error.status_code)
-            return Failure(
-                cause=found.cause,
-                parameter=found.parameter,
-                status=error.status_code,
-                retry_after=_retry_after(error.response.headers),
-            )
+            return replace(found, retry_after=_retry_after(error.response.headers))
         case openai.APIConnectionError() | httpx2.TransportError() | OSError():
             return Failure(cause="unreachable")
         case openai.APIError(body=body) if body:
@@ -229,7 +230,13 @@ def read_error(body: object, *, status: int | None) -> Failure:
     if cause == "refused":
         parameter = _refused_parameter(str(fields.get("param") or ""), message)
         cause = "parameter" if parameter else cause
-    return Failure(cause=cause, parameter=parameter, status=status)
+    code = str(fields.get("code") or fields.get("type") or "")
+    return Failure(
+        cause=cause,
+        parameter=parameter,
+        status=status,
+        code=code if _CODE.fullmatch(code) else "",
+    )
 
 
 def _cause(status: int | None, names: set[str], message: str) -> Cause:

@@ -1,0 +1,97 @@
+"""One reply as it comes in, chunk by chunk, and what it amounts to at the end."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from core.provider import Failure, read_error
+
+_DONE = b"[DONE]"
+
+
+class Completion:
+    """Collects the chunks of one chat completion.
+
+    Attributes:
+        failure: An error the server sent within the stream.
+        finish: The finish_reason; empty until it came.
+        has_begun: Any chunk came, so the server has worked, and will want to be paid.
+        is_done: The server said that nothing follows.
+        usage: The provider's own account of the tokens; None until it came.
+    """
+
+    def __init__(self) -> None:
+        self.failure: Failure | None = None
+        self.finish = ""
+        self.has_begun = False
+        self.is_done = False
+        self.usage: dict[str, Any] | None = None
+        self._texts: list[str] = []
+        self._refusals: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """What was said so far."""
+        return "".join(self._texts)
+
+    def take(self, events: Iterable[bytes]) -> str:
+        """Take in events and return the text they add.
+
+        Raises:
+            ValueError: One is not JSON, or not shaped like a chunk.
+        """
+        before = len(self._texts)
+        for data in events:
+            if data == _DONE:
+                self.is_done = True
+            elif text := self._take(json.loads(data)):
+                self._texts.append(text)
+        return "".join(self._texts[before:])
+
+    def end(self) -> str:
+        """Take in that nothing follows; return the text that adds: a refusal, in its words.
+
+        Sets `failure` where what came is no answer.
+        """
+        if self.failure:
+            return ""
+        refusal = "" if self._texts else "".join(self._refusals)
+        if refusal:
+            self._texts.append(refusal)
+        self.failure = self._shortfall()
+        return refusal
+
+    def _shortfall(self) -> Failure | None:
+        if not self.finish:
+            return Failure(cause="unclear")
+        if self.text.strip():
+            return None
+        if self.finish == "length":
+            return Failure(cause="full")
+        return Failure(cause="blocked" if self.finish == "content_filter" else "empty")
+
+    def _take(self, chunk: object) -> str:
+        if not isinstance(chunk, dict):
+            raise ValueError("not a chunk")  # noqa: TRY004 - what call_errors names
+        if error := chunk.get("error"):
+            self.failure = self.failure or read_error(error, status=None)
+            return ""
+        self.has_begun = True
+        if isinstance(usage := chunk.get("usage"), dict):
+            self.usage = usage
+        choices = chunk.get("choices")
+        if not choices:
+            return ""
+        try:
+            return self._take_choice(choices[0])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError("not a chunk") from error
+
+    def _take_choice(self, choice: dict[str, Any]) -> str:
+        self.finish = choice.get("finish_reason") or self.finish
+        # A server that does not stream answers with a message instead.
+        delta = choice.get("delta") or choice.get("message") or {}
+        if refusal := delta.get("refusal"):
+            self._refusals.append(refusal)
+        text = delta.get("content")
+        return text if isinstance(text, str) else ""

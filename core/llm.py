@@ -1,0 +1,247 @@
+"""Chat completions of any OpenAI-compatible server, as a stream that heals itself."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core import tokens
+from core.completion import Completion
+from core.errors import ModelError
+from core.prompt import worded
+from core.provider import Failure, call_errors, failure_of, open_client
+from core.retry import is_given_up, pause
+from core.sse import EventReader
+from core.types import Delta, Message, ModelEvent, Restart, Usage
+
+if TYPE_CHECKING:
+    import openai
+
+log = logging.getLogger(__name__)
+
+# After the finish_reason only the usage is to come, after [DONE] only the end of the response,
+# which must be read if the connection is to serve again. An answer waits no longer for them.
+_USAGE_SECONDS = 5.0
+_END_SECONDS = 0.5
+
+
+class OpenAIChat:
+    """Asks models for replies; implements `core.protocols.ChatModel`.
+
+    Args:
+        key: Of the server; None where it wants none.
+        base_url: Root of the API; None for OpenAI's own.
+        proxy: URL of an HTTP proxy; None: as the environment says.
+        read_seconds: Longest silence of the server, also between two pieces of a reply.
+        backoff_seconds: Longest wait before the second attempt; see `core.retry`.
+        temperature: Sent if given; a model that refuses it is asked without.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str | None = None,
+        base_url: str | None = None,
+        proxy: str | None = None,
+        read_seconds: float = 60.0,
+        backoff_seconds: float = 0.5,
+        temperature: float | None = None,
+    ) -> None:
+        self._key = key
+        self._base_url = base_url
+        self._proxy = proxy
+        self._read_seconds = read_seconds
+        self._backoff_seconds = backoff_seconds
+        self._temperature = temperature
+        self._client: openai.AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
+        self._refused: dict[str, set[str]] = {}
+        self._failing: set[str] = set()
+
+    async def open(self) -> None:
+        """Load the SDK now rather than with the first message; contacts nobody."""
+        await self._open()
+
+    async def close(self) -> None:
+        """Let go of connections; streams that still run break."""
+        if self._client:
+            await self._client.close()
+            self._client = None
+
+    async def stream(
+        self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
+    ) -> AsyncIterator[ModelEvent]:
+        """Yield the reply; see `core.protocols.ChatModel`, and `core.retry` for what is retried.
+
+        A call that broke after its first chunk is reported like any other, its usage
+        estimated; one that was refused or broke earlier counts as free. Closing the stream
+        early (`aclose`, or cancelling the task in it) drops the connection at once, and yields
+        no Usage any more: who does that has to estimate it.
+
+        Raises:
+            ContextLengthError: The prompt was too long.
+            ModelSetupError: The key, the quota, the address or the models' names are wrong.
+            ModelError: No model answered.
+        """
+        failures: list[Failure] = []
+        attempt = 1
+        while len(failures) < len(models):
+            model = models[len(failures)]
+            reply = Completion()
+            # Closed here rather than by the garbage collector: a reader that leaves must not
+            # leave the connection behind.
+            async with contextlib.aclosing(self._ask(model, prompt, limit, reply)) as events:
+                async for event in events:
+                    yield event
+            failure = reply.failure
+            if failure is None:
+                self._note_fallback(models[: len(failures)], model)
+                return
+            seconds, attempt = self._next_try(model, failure, attempt)
+            if seconds is None:
+                failures.append(failure)
+                if is_given_up(failure):
+                    break
+            else:
+                await asyncio.sleep(seconds)
+            if reply.text and len(failures) < len(models):
+                yield Restart()
+        raise _final_error(failures)
+
+    async def _ask(
+        self, model: str, prompt: Sequence[Message], limit: int, reply: Completion
+    ) -> AsyncGenerator[Delta | Usage]:
+        """Make one call; how it went is in `reply` afterwards."""
+        client = await self._open()
+        request = self._request(model, prompt, limit)
+        try:
+            async with (
+                client.chat.completions.with_streaming_response.create(**request) as response,
+                contextlib.aclosing(_texts(response, reply)) as texts,
+            ):
+                async for text in texts:
+                    yield Delta(text=text)
+        except call_errors() as error:
+            # Once the answer stands, a connection that breaks costs nothing.
+            if not reply.finish:
+                reply.failure = failure_of(error)
+        if text := reply.end():
+            yield Delta(text=text)
+        if reply.has_begun:
+            yield await _usage(model, prompt, reply)
+
+    async def _open(self) -> "openai.AsyncOpenAI":
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(
+                    open_client,
+                    key=self._key,
+                    base_url=self._base_url,
+                    proxy=self._proxy,
+                    read_seconds=self._read_seconds,
+                )
+            return self._client
+
+    def _request(self, model: str, prompt: Sequence[Message], limit: int) -> dict[str, Any]:
+        refused = self._refused.get(model, set())
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [{"role": message.role, "content": worded(message)} for message in prompt],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_completion_tokens": limit,
+        }
+        if "max_completion_tokens" in refused:
+            body["max_tokens"] = limit
+        if self._temperature is not None:
+            body["temperature"] = self._temperature
+        return {name: value for name, value in body.items() if name not in refused}
+
+    def _next_try(self, model: str, failure: Failure, attempt: int) -> tuple[float | None, int]:
+        """Return the seconds until the next attempt and its number.
+
+        None seconds: no more attempts; the number is that of the next model's first.
+        """
+        refused = self._refused.setdefault(model, set())
+        if failure.parameter and failure.parameter not in refused:
+            refused.add(failure.parameter)
+            log.info("parameter refused model=%s parameter=%s", model, failure.parameter)
+            return 0.0, attempt
+        seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+        log.info(
+            "model call failed model=%s cause=%s status=%s code=%s attempt=%d again=%s",
+            model,
+            failure.cause,
+            failure.status,
+            failure.code,
+            attempt,
+            "no" if seconds is None else f"in {seconds:.1f} s",
+        )
+        return seconds, 1 if seconds is None else attempt + 1
+
+    def _note_fallback(self, failed: Sequence[str], model: str) -> None:
+        """Tell the owner once that a model does not answer; again when it had done so since."""
+        self._failing.discard(model)
+        for name in failed:
+            if name not in self._failing:
+                log.warning("model %s does not answer, %s does", name, model)
+                self._failing.add(name)
+
+
+async def _texts(response: Any, reply: Completion) -> AsyncGenerator[str]:  # noqa: ANN401 - an SDK type
+    """Yield what is said, at most one text per piece of the connection."""
+    if "json" in response.headers.get("content-type", ""):
+        yield reply.take([await response.read()])
+        return
+    reader = EventReader()
+    pieces = aiter(response.iter_bytes())
+    while not reply.failure and (piece := await _next(pieces, reply)) is not None:
+        if text := reply.take(reader.feed(piece)):
+            yield text
+    if text := reply.take(reader.end()):
+        yield text
+
+
+async def _next(pieces: AsyncIterator[bytes], reply: Completion) -> bytes | None:
+    """Return the next piece; None at the end, or when waiting for more is no use."""
+    if not reply.finish:
+        return await anext(pieces, None)
+    try:
+        async with asyncio.timeout(_END_SECONDS if reply.is_done else _USAGE_SECONDS):
+            return await anext(pieces, None)
+    except TimeoutError:
+        return None
+
+
+async def _usage(model: str, prompt: Sequence[Message], reply: Completion) -> Usage:
+    found = reply.usage
+    if found is None:
+        return Usage(
+            purpose="chat",
+            model=model,
+            input=await asyncio.to_thread(tokens.prompt_tokens, prompt),
+            output=await tokens.counted(reply.text),
+            is_estimated=True,
+        )
+    return Usage(
+        purpose="chat",
+        model=model,
+        input=_number(found.get("prompt_tokens")),
+        cached=_number((found.get("prompt_tokens_details") or {}).get("cached_tokens")),
+        output=_number(found.get("completion_tokens")),
+    )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _final_error(failures: Sequence[Failure]) -> ModelError:
+    """Return what to tell a person: what may pass by itself counts before what will not."""
+    if not failures:
+        return Failure(cause="model").error
+    transient = [failure for failure in failures if failure.is_transient]
+    if is_given_up(failures[-1]) or not transient:
+        return failures[-1].error
+    return transient[0].error
