@@ -1,0 +1,362 @@
+"""How a growing reply is shown, on a stand-in for a platform."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bots import live
+from core.errors import DeliveryError, GoneError, StoreError
+from core.reply import Reply
+from core.types import Chat
+from tests.servers.telegram.bell import Bell
+
+CHAT = Chat(platform="paper", ref="1", is_private=True)
+FAST = live.Pace(draft=0.0, edit=0.0, refresh=60.0, typing_after=60.0)
+WIDTH = 10
+
+
+class Paper:
+    """A platform of messages of ten characters; errors in `faults` strike the next calls."""
+
+    def __init__(self, *, pace: live.Pace = FAST, has_drafts: bool = False) -> None:
+        self.pace = pace
+        self.has_drafts = has_drafts
+        self.shown: dict[str, str] = {}
+        self.drafted = ""
+        self.calls: list[str] = []
+        self.faults: list[DeliveryError | None] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._bell = Bell()
+
+    def render(self, text: str, *, is_final: bool) -> list[str]:
+        """Cut into pieces; the last shows a cursor while it grows."""
+        parts = [text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]
+        return parts if is_final or not parts else [*parts[:-1], parts[-1] + "_"]
+
+    async def _call(self, name: str) -> None:
+        self.calls.append(name)
+        self._bell.ring()
+        await self.gate.wait()
+        fault = self.faults.pop(0) if self.faults else None
+        if fault:
+            raise fault
+
+    async def post(self, part: str, *, is_first: bool) -> str:
+        """Post."""
+        await self._call("first" if is_first else "post")
+        ref = str(len(self.calls))
+        self.shown[ref] = part
+        self.drafted = ""
+        return ref
+
+    async def edit(self, ref: str, part: str) -> str:
+        """Edit, or post anew what somebody has deleted."""
+        await self._call(f"edit {ref}")
+        ref = ref if ref in self.shown else f"{ref}b"
+        self.shown[ref] = part
+        return ref
+
+    async def remove(self, ref: str) -> None:
+        """Remove."""
+        await self._call(f"remove {ref}")
+        del self.shown[ref]
+
+    async def draft(self, part: str) -> bool:
+        """Draft."""
+        if self.has_drafts:
+            await self._call("draft")
+            self.drafted = part
+        return self.has_drafts
+
+    async def type(self) -> None:
+        """Type."""
+        await self._call("type")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until a condition holds; calls change it."""
+        await self._bell.until(condition, 10.0)
+
+
+@asynccontextmanager
+async def preview(reply: Reply, paper: Paper) -> AsyncIterator["asyncio.Task[None]"]:
+    """Show the reply while it grows, close it, and see the preview end."""
+    task = asyncio.create_task(live.show(reply, paper))
+    try:
+        yield task
+        reply.close()
+        async with asyncio.timeout(10):
+            await task
+    finally:
+        task.cancel()
+
+
+async def finish(reply: Reply, paper: Paper, text: str) -> None:
+    """Make `text` final and show it."""
+    reply.settle(text)
+    await live.show(reply, paper)
+
+
+async def test_a_growing_text_is_one_message_that_is_edited() -> None:
+    """The first text is posted at once, the next ones edit it, the final text stands."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown == {"1": "one_"})
+        reply.grow("one two")
+        await paper.until(lambda: paper.shown == {"1": "one two_"})
+    await finish(reply, paper, "one two 3")
+    assert paper.calls == ["first", "edit 1", "edit 1"]
+    assert paper.shown == {"1": "one two 3"}
+
+
+async def test_a_long_text_goes_on_in_a_next_message() -> None:
+    """What is full is left alone; each part but the last final one leaves a receipt."""
+    receipts: list[tuple[int, str]] = []
+
+    async def record(part: int, ref: str) -> None:
+        receipts.append((part, ref))
+
+    reply, paper = Reply(chat=CHAT, key=1, record=record), Paper()
+    async with preview(reply, paper):
+        reply.grow("a" * 12)
+        await paper.until(lambda: len(paper.shown) == 2)
+    assert paper.calls == ["first", "post"]
+    await finish(reply, paper, "a" * 31)
+    assert paper.calls == ["first", "post", "edit 2", "post", "post"]
+    assert list(paper.shown.values()) == ["a" * 10] * 3 + ["a"]
+    assert receipts == [(0, "1"), (1, "2"), (2, "4")]
+
+
+async def test_drafts_show_the_last_part_and_only_full_parts_are_posted() -> None:
+    """Where there are drafts, one final message is posted and nothing is edited."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper(has_drafts=True)
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.drafted == "one_")
+        reply.grow("a" * 12)
+        await paper.until(lambda: paper.drafted == "aa_")
+    assert paper.calls == ["draft", "first", "draft"]
+    await finish(reply, paper, "a" * 13)
+    assert paper.calls == ["draft", "first", "draft", "post"]
+    assert list(paper.shown.values()) == ["a" * 10, "aaa"]
+
+
+async def test_a_draft_is_sent_again_before_it_fades() -> None:
+    """When the model is silent, the draft stays visible."""
+    pace = live.Pace(draft=0.0, edit=0.0, refresh=0.01)
+    reply, paper = Reply(chat=CHAT, key=1), Paper(has_drafts=True, pace=pace)
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.calls.count("draft") > 2)
+        reply.grow("two!")
+        await paper.until(lambda: paper.drafted == "two!_")
+
+
+async def test_silence_is_announced_until_the_first_text() -> None:
+    """The chat hears that the bot writes, again and again, until there is something to read."""
+    pace = live.Pace(draft=0.0, edit=0.0, typing_after=0.01, typing_every=0.01)
+    reply, paper = Reply(chat=CHAT, key=1), Paper(pace=pace)
+    paper.faults = [DeliveryError("no")]
+    async with preview(reply, paper):
+        await paper.until(lambda: len(paper.calls) > 2)
+        assert set(paper.calls) == {"type"}
+        reply.grow("one")
+        await paper.until(lambda: "first" in paper.calls)
+        before = len(paper.calls)
+        reply.grow("one two")
+        await paper.until(lambda: "one two_" in paper.shown.values())
+        assert "type" not in paper.calls[before:]
+
+
+async def test_closing_ends_every_wait_at_once() -> None:
+    """The final text is not held up by pacing."""
+    pace = live.Pace(draft=60.0, edit=60.0)
+    reply, paper = Reply(chat=CHAT, key=1), Paper(pace=pace)
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown)
+    await finish(reply, paper, "one.")
+    assert paper.shown == {"1": "one."}
+
+
+async def test_a_call_under_way_completes_first() -> None:
+    """A preview's edit can never land on top of the final text."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    paper.gate.clear()
+    task = asyncio.create_task(live.show(reply, paper))
+    reply.grow("one")
+    await paper.until(lambda: paper.calls)
+    reply.close()
+    await asyncio.sleep(0)
+    assert not task.done()
+    paper.gate.set()
+    await task
+    assert paper.shown == {"1": "one_"}
+
+
+async def test_what_is_shown_never_gets_shorter() -> None:
+    """A model that starts over is not seen before it has caught up."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    seen: list[str] = []
+    async with preview(reply, paper):
+        for text in ("one two", "X", "", "X Y", "X Y Z and"):
+            reply.grow(text)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            seen += paper.shown.values()
+    assert seen == ["one two_"] * 4 + ["X Y Z and_"]
+
+
+async def test_a_failed_preview_shows_the_newest_text_later() -> None:
+    """A pause the platform asks for delays the preview, and nothing is raised."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    paper.faults = [DeliveryError("slow down", retry_after=0.01), DeliveryError("reset")]
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown)
+    assert paper.shown == {"3": "one_"}
+    assert paper.calls == ["first", "first", "first"]
+
+
+async def test_a_failing_store_does_not_end_the_preview() -> None:
+    """A receipt that cannot be written is remembered in memory."""
+
+    async def record(part: int, ref: str) -> None:
+        raise StoreError(f"{part} {ref}")
+
+    reply, paper = Reply(chat=CHAT, key=1, record=record), Paper()
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown)
+        reply.grow("one two")
+        await paper.until(lambda: "one two_" in paper.shown.values())
+    assert paper.calls == ["first", "edit 1"]
+
+
+async def test_a_preview_in_a_chat_that_is_gone_ends_quietly() -> None:
+    """Only the final text has to be heard of."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    paper.faults = [GoneError("blocked")]
+    async with preview(reply, paper) as task:
+        reply.grow("one")
+        await asyncio.wait({task}, timeout=10)
+        assert task.done()
+    assert paper.calls == ["first"]
+
+
+async def test_a_retry_goes_on_where_the_last_attempt_ended() -> None:
+    """What stands is not posted again; a longer pause is the caller's to plan."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    paper.faults = [None, DeliveryError("slow down", retry_after=9.0)]
+    with pytest.raises(DeliveryError) as caught:
+        await finish(reply, paper, "a" * 15)
+    assert caught.value.retry_after == 9.0
+    await live.show(reply, paper)
+    await live.show(reply, paper)
+    assert paper.calls == ["first", "post", "post"]
+    assert list(paper.shown.values()) == ["a" * 10, "a" * 5]
+
+
+async def test_a_short_pause_is_waited_for() -> None:
+    """A pause of a moment costs no retry, a second one in a row does."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    paper.faults = [DeliveryError("a moment", retry_after=0.0)]
+    await finish(reply, paper, "one")
+    assert paper.shown == {"2": "one"}
+    paper.faults = [DeliveryError("a moment", retry_after=0.0)] * 2
+    with pytest.raises(DeliveryError):
+        await finish(reply, paper, "two")
+
+
+async def test_after_a_crash_posted_messages_are_edited() -> None:
+    """Receipts of an earlier attempt are used before anything is posted; the rest is removed."""
+    reply, paper = Reply(chat=CHAT, key=1, posted=("7", "8", "9")), Paper(has_drafts=True)
+    paper.shown = {"7": "old", "8": "old", "9": "old"}
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown["7"] == "one_")
+    await finish(reply, paper, "a" * 12)
+    assert paper.calls == ["edit 7", "edit 7", "edit 8", "remove 9"]
+    assert paper.shown == {"7": "a" * 10, "8": "aa"}
+
+
+async def test_a_message_somebody_deleted_is_posted_anew() -> None:
+    """The new message is edited from then on."""
+    reply, paper = Reply(chat=CHAT, key=1, posted=("7",)), Paper()
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown)
+    await finish(reply, paper, "two")
+    assert paper.shown == {"7b": "two"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_raised"),
+    [(DeliveryError("too old"), False), (DeliveryError("slow down", retry_after=9.0), True)],
+)
+async def test_a_needless_message_is_removed_if_possible(
+    fault: DeliveryError, *, is_raised: bool
+) -> None:
+    """Only a pause is worth another attempt at removing."""
+    reply, paper = Reply(chat=CHAT, key=1, posted=("7", "8")), Paper()
+    paper.shown = {"7": "old", "8": "old"}
+    paper.faults = [None, fault]
+    result = await asyncio.gather(finish(reply, paper, "one"), return_exceptions=True)
+    assert [type(found) for found in result] == [DeliveryError if is_raised else type(None)]
+    await live.show(reply, paper)
+    assert paper.shown == ({"7": "one"} if is_raised else {"7": "one", "8": "old"})
+
+
+async def test_an_empty_text_posts_nothing() -> None:
+    """Nothing to say leaves nothing standing."""
+    reply, paper = Reply(chat=CHAT, key=1, posted=("7",)), Paper()
+    paper.shown = {"7": "old"}
+    await finish(reply, paper, "")
+    assert paper.shown == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text("ab ", max_size=35), max_size=6),
+    final=st.text("ab ", max_size=45),
+    faults=st.lists(st.booleans(), max_size=12),
+    posted=st.integers(0, 3),
+    has_drafts=st.booleans(),
+)
+def test_whatever_happens_the_final_text_stands_once(
+    texts: list[str], final: str, faults: list[bool], posted: int, *, has_drafts: bool
+) -> None:
+    """Any growth, faults and receipts end in exactly the parts of the final text, in order."""
+
+    async def run() -> None:
+        refs = tuple(f"old{number}" for number in range(posted))
+        reply, paper = Reply(chat=CHAT, key=1, posted=refs), Paper(has_drafts=has_drafts)
+        paper.shown = dict.fromkeys(refs, "old")
+        paper.faults = [DeliveryError("no", retry_after=9.0) if bad else None for bad in faults]
+        task = asyncio.create_task(live.show(reply, paper))
+        for text in texts:
+            reply.grow(text)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        reply.close()
+        await task
+        reply.settle(final)
+        await until_done(lambda: live.show(reply, paper))
+        assert list(paper.shown.values()) == paper.render(final, is_final=True)
+
+    asyncio.run(run())
+
+
+async def until_done(call: Callable[[], Awaitable[None]]) -> None:
+    """Do as the relay does: call until nothing is raised."""
+    for _ in range(20):
+        try:
+            return await call()
+        except DeliveryError:
+            continue
+    raise AssertionError
