@@ -57,7 +57,7 @@ class Chat:
         self.bell = Bell()
         self._json = self._describe()
         self._from_bot: list[Message] = []
-        self._last_id = 0
+        self._last_id = 1  # that a supergroup was created is its first message
 
     def _describe(self) -> Json:
         if self.type == "private":

@@ -142,6 +142,8 @@ def _check_fields(kind: str, entity: Entity) -> None:
 def _is_link(url: str) -> bool:
     if not url or url != url.strip() or len(url) > 4096 or re.search(r"[\s<>\"]", url):
         return False
+    if "://" not in url and re.match(r"[a-zA-Z][\w+.-]*:(?!\d)", url):
+        return False
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname or "", parts.port

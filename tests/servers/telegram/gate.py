@@ -154,6 +154,7 @@ class Gate:
         self._owner.pace.count(chat.id, is_private=chat.type == "private", is_draft=is_draft)
 
     async def _suffer(self, fault: Fault, call: Call) -> None:
+        self._owner.bell.ring()
         if fault.kind == "delay":
             await fault.hold()
         elif fault.kind == "drop":

@@ -45,10 +45,10 @@ class TelegramServer:
         self.files: dict[str, File] = {}
         self.paths: dict[str, File] = {}
         self.menus: dict[tuple[str, str], list[Json]] = {}
-        self.updates = Updates(_FIRST_UPDATE)
+        self.bell = Bell()
+        self.updates = Updates(_FIRST_UPDATE, self.bell)
         self.faults = Faults()
         self.pace = Pace(limits or Limits())
-        self.bell = Bell()
         self._users = 0
         self._groups = 0
         self._private_id = 0

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.params import ApiError
 
 Update = dict[str, Any]
@@ -43,13 +44,14 @@ class Updates:
         webhook: Parameters of setWebhook while one is set.
     """
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, bell: Bell) -> None:
         self.pending: deque[Update] = deque()
         self.allowed: frozenset[str] = DEFAULT_TYPES
         self.confirmed = 0
         self.webhook: dict[str, Any] | None = None
         self.arrived = asyncio.Event()
         self._next = first
+        self._bell = bell
         self._poll: asyncio.Future[str] | None = None
 
     def push(self, update: Update) -> int:
@@ -103,11 +105,13 @@ class Updates:
         poll = self._poll = asyncio.get_running_loop().create_future()
         timer = poll.get_loop().call_later(seconds, _finish, poll)
         try:
+            self._bell.ring()
             reason = await poll
         finally:
             timer.cancel()
             if self._poll is poll:
                 self._poll = None
+            self._bell.ring()
         if reason:
             raise ApiError(409, reason)
 

@@ -1,0 +1,1 @@
+"""The loopback Telegram, driven by the real SDK."""
