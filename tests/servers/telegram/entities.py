@@ -1,6 +1,7 @@
 """Text as Telegram sees it: UTF-16 lengths, trimming, entities and what clients add to it."""
 
 import re
+from collections.abc import Container
 from itertools import accumulate
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ _SPACE = " \t\r\n\v\f\x00\u200b\u2060\ufeff"
 
 def utf16(text: str) -> int:
     """Return the length in UTF-16 code units, in which Telegram counts."""
-    return len(text) + sum(sign > "\uffff" for sign in text) if not text.isascii() else len(text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def tidy(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
@@ -73,15 +74,17 @@ def check(text: str, entities: list[Any]) -> list[Entity]:
     """
     if not entities:
         return []
-    borders = set(accumulate((2 if sign > "\uffff" else 1 for sign in text), initial=0))
-    size = max(borders)
+    size = utf16(text)
+    borders: Container[int] = range(size + 1)
+    if size > len(text):
+        borders = set(accumulate((2 if sign > "\uffff" else 1 for sign in text), initial=0))
     checked = [_check_one(entity, size, borders) for entity in entities]
     checked.sort(key=lambda entity: (entity["offset"], -entity["length"]))
     _check_nesting(checked)
     return checked
 
 
-def _check_one(entity: Any, size: int, borders: set[int]) -> Entity:
+def _check_one(entity: Any, size: int, borders: Container[int]) -> Entity:
     if not isinstance(entity, dict):
         raise bad("can't parse MessageEntity: expected an Object")
     kind = entity.get("type")
@@ -97,7 +100,7 @@ def _check_one(entity: Any, size: int, borders: set[int]) -> Entity:
     return entity
 
 
-def _check_span(entity: Entity, size: int, borders: set[int]) -> None:
+def _check_span(entity: Entity, size: int, borders: Container[int]) -> None:
     for field in ("offset", "length"):
         value = entity.get(field)
         if type(value) is not int:

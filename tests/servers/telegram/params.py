@@ -107,8 +107,10 @@ def text(name: str, value: Any) -> str:
     """Return a String parameter."""
     if not isinstance(value, str):
         raise bad(f'parameter "{name}" must be a String')
-    if any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise bad("strings must be encoded in UTF-8")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise bad("strings must be encoded in UTF-8") from None
     return value
 
 
