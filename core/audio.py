@@ -102,6 +102,14 @@ def examine(audio: bytes, *, longest: float) -> Recording:
     return Recording(audio=audio, format=name, seconds=samples / RATE, levels=levels)
 
 
+def check_length(seconds: float, longest: float) -> None:
+    """Raise SpeechError if a recording lasts longer than `longest` seconds."""
+    if seconds > longest:
+        raise SpeechError(
+            f"This recording is longer than {longest / 3600:.3g} hours, the most I can hear."
+        )
+
+
 def parts(recording: Recording, *, most_bytes: int, most_seconds: float) -> Iterator[Part]:
     """Yield the recording as files the API takes, in order; one and unchanged if it can be.
 
@@ -168,10 +176,7 @@ def _levels(audio: bytes, longest: float) -> tuple[Sequence[int], int]:
     samples = 0
     for block in _blocks(audio):
         samples += block.samples
-        if samples > longest * RATE:
-            raise SpeechError(
-                f"This recording is longer than {longest / 3600:.3g} hours, the most I can hear."
-            )
+        check_length(samples / RATE, longest)
         # Every eighth sample tells the level as well as all of them, in an eighth of the time.
         some = array.array("h", _samples(block))[::8]
         levels.append(math.isqrt(sum(sample * sample for sample in some) // len(some)))
@@ -187,16 +192,23 @@ def _cut(
 
 
 def lengths(levels: Sequence[int], most: int) -> Iterator[int]:
-    """Yield how many blocks each part has: none above `most`, about equal, cut at pauses."""
+    """Yield how many blocks each part has: none above `most`.
+
+    They are about equal, and each ends in the quietest place near.
+    """
+    reach = min(SEARCH, most // 4)
     start = 0
     while (left := len(levels) - start) > most:
-        even = left // math.ceil(left / most)
-        reach = min(SEARCH, even // 2)
-        ends = range(start + even - reach, start + min(even + reach, most) + 1)
-        end = min(ends, key=lambda end: sum(levels[end - PAUSE // 2 : end + PAUSE // 2 + 1]))
+        even = start + left // math.ceil(left / (most - reach))
+        places = range(even - reach, even + reach + 1)
+        end = min(places, key=lambda place: (_noise(levels, place), abs(place - even)))
         yield end - start
         start = end
     yield left
+
+
+def _noise(levels: Sequence[int], place: int) -> int:
+    return sum(levels[place - PAUSE // 2 : place + PAUSE // 2 + 1])
 
 
 def _blocks(audio: bytes) -> Iterator[av.AudioFrame]:

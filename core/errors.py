@@ -17,6 +17,11 @@
         └── LeaseLostError      another worker has the chat now
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.types import Usage
+
 
 class CauserieError(Exception):
     """Root of the tree; `str()` of each is one sentence for a person, free of secrets."""
@@ -47,7 +52,15 @@ class InputError(CauserieError):
 
 
 class SpeechError(CauserieError):
-    """A recording is too large, too long, empty or in no format that can be heard."""
+    """A recording is too large, too long, empty or in no format that can be heard.
+
+    Attributes:
+        usage: What was paid before that came to light.
+    """
+
+    def __init__(self, text: str, usage: "tuple[Usage, ...]" = ()) -> None:
+        super().__init__(text)
+        self.usage = usage
 
 
 class FetchError(CauserieError):

@@ -239,10 +239,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """What was said in a recording, and what hearing it consumed."""
+    """What was said in a recording, and what hearing it consumed.
+
+    Attributes:
+        is_english: It was translated as asked. If it was asked for and is False, the text is
+            in the language spoken, and translating it is left to the caller.
+    """
 
     text: str
     usage: tuple[Usage, ...]
+    is_english: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -222,7 +223,7 @@ def test_cuts_lose_nothing(levels: Sequence[int], most: int) -> None:
     found = list(audio.lengths(levels, most))
     assert sum(found) == len(levels)
     assert all(1 <= length <= most for length in found)
-    assert len(found) <= 2 * -(-len(levels) // most)
+    assert len(found) <= math.ceil(2 * len(levels) / most)
 
 
 NOTES = (

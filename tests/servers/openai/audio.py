@@ -53,7 +53,8 @@ def read_file(form: Mapping[str, Any], record: Request) -> None:
     upload = form.get("file")
     if isinstance(upload, web.FileField):
         record.file_name = upload.filename
-        record.audio = upload.file.read()
+        with upload.file as file:
+            record.audio = file.read()
 
 
 def find_problem(record: Request, known: Mapping[str, SpeechLimits]) -> Refuse | None:
