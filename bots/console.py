@@ -1,0 +1,119 @@
+"""A terminal as a platform; the smallest bot, and the template for a new one.
+
+A bot turns what people do into `Incoming` for `receive` (`listen`), shows a `Reply` while it
+grows and once it is final (`deliver`), and gets at recordings (`fetch`).
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bots import files, terminal
+from core.errors import FetchError, StoreError
+from core.protocols import Receive
+from core.reply import Reply
+from core.types import Chat, Incoming, Person, Quoted, Voice
+
+CHAT = Chat(platform="console", ref="local", is_private=True)
+PERSON = Person(id="console:0", name="you")
+HINT = "/help lists the commands, /voice FILE sends a recording, Ctrl-D leaves."
+FRAME_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+# The final text follows the end of its preview within a commit; an empty one never comes.
+SETTLE_SECONDS = 2.0
+
+
+class ConsoleBot:
+    """One private chat with whoever sits at the terminal, `console:0`.
+
+    Args:
+        commands: What to complete.
+        notice: Shown once at the start; empty for none.
+        screen: Where to talk; None for standard input and output.
+    """
+
+    name = "console"
+
+    def __init__(
+        self,
+        *,
+        commands: Sequence[terminal.Named],
+        notice: str = "",
+        screen: terminal.Screen | None = None,
+    ) -> None:
+        self._screen = screen or terminal.open_screen(commands)
+        self._notice = notice
+        self._begun = self._newest = time.time_ns()
+        self._is_answered = asyncio.Event()
+
+    async def listen(self, receive: Receive) -> None:
+        """Hand over what is typed, each message once the last is answered, until EOF."""
+        self._screen.greet(self._notice, HINT)
+        while (line := await self._screen.read()) is not None:
+            try:
+                incoming = self._incoming(*files.parse(line))
+            except FetchError as error:
+                await self._screen.show(str(error))
+            else:
+                await self._screen.wait(
+                    self._ask(incoming, receive),
+                    interrupt=lambda: self._send(self._incoming("/stop"), receive),
+                )
+
+    async def deliver(self, reply: Reply) -> None:
+        """Show the end of `reply` while it grows, then the whole of it in its place."""
+        number = int(reply.to) if reply.to and reply.to.isdecimal() else self._begun
+        if reply.is_final:
+            try:
+                await self._screen.show(reply.text, title=self._title(number))
+            finally:
+                self._note_answer(number)
+            return
+        async for text in reply.snapshots():
+            self._screen.preview(text)
+            await reply.has_closed(within=FRAME_SECONDS)
+        asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._note_answer, number)
+
+    async def fetch(self, voice: Voice) -> bytes:
+        """Read the file that was named."""
+        return await asyncio.to_thread(files.read, Path(voice.ref))
+
+    async def _ask(self, incoming: Incoming, receive: Receive) -> None:
+        await self._send(incoming, receive)
+        await self._is_answered.wait()
+
+    async def _send(self, incoming: Incoming, receive: Receive) -> None:
+        self._is_answered.clear()
+        while True:
+            try:
+                return await receive(incoming)
+            except StoreError as error:
+                await self._screen.show(str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _note_answer(self, number: int) -> None:
+        if number >= self._newest:
+            self._is_answered.set()
+
+    def _title(self, number: int) -> str:
+        """Say what an answer belongs to that was asked for before we were started."""
+        if number >= self._begun:
+            return ""
+        asked = datetime.fromtimestamp(number / 1e9, UTC).astimezone()
+        return f"To your message of {asked:%d %B, %H:%M}:"
+
+    def _incoming(self, text: str, voice: Voice | None = None) -> Incoming:
+        self._newest = max(time.time_ns(), self._newest + 1)
+        is_spoken = text == "/voice"
+        return Incoming(
+            event=f"{PERSON.id}:{self._newest}",
+            chat=CHAT,
+            person=PERSON,
+            text="" if is_spoken else text,
+            message=str(self._newest),
+            sent_at=self._newest // 1_000_000,
+            voice=voice if is_spoken else None,
+            quoted=Quoted(voice=voice) if voice and not is_spoken else None,
+        )
