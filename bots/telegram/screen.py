@@ -1,0 +1,261 @@
+"""The calls that show one reply in one Telegram chat, and what their failures mean."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import telegram
+
+from bots.live import Pace
+from bots.markup import Entity, Part, telegram_parts
+from bots.telegram.transport import seconds
+from core.errors import DeliveryError, GoneError
+from core.reply import Reply
+
+log = logging.getLogger(__name__)
+
+# A preview is worth less than this wait; the final text has the transport's patience.
+PREVIEW_SECONDS = 5.0
+
+_UNREACHABLE = "Telegram cannot be reached right now."
+_PAUSED = "Telegram asks for a pause in this chat."
+_GONE = "The bot cannot write in this chat any more."
+_REFUSED = "Telegram does not accept this text."
+
+# A timer may ring this early.
+TIMER_SECONDS = 0.001
+
+# Descriptions of the Bot API's 400, in lower case, as api.telegram.org words them (2026-11).
+_SAME = "message is not modified"
+_LOST = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_ENTITIES = "entit"
+_CHAT_GONE = (
+    "chat not found",
+    "chat was deactivated",
+    "user is deactivated",
+    "not enough rights",
+    "no rights to send",
+    "chat_write_forbidden",
+    "chat_restricted",
+    "chat_send_plain_forbidden",
+    "need administrator rights",
+    "peer_id_invalid",
+    "message thread not found",
+    "topic_closed",
+    "topic_deleted",
+)
+_NO_PREVIEW = telegram.LinkPreviewOptions(is_disabled=True)
+
+T = TypeVar("T")
+Entities = Sequence[telegram.MessageEntity] | None
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the bot has learnt about its chats, for as long as it runs.
+
+    Attributes:
+        quiet: Until when (by `time.monotonic`) a chat is to be left alone.
+        draftless: Chats that refuse drafts.
+        moved: Groups that became supergroups, with their new ids.
+    """
+
+    quiet: dict[int, float] = field(default_factory=dict)
+    draftless: set[int] = field(default_factory=set)
+    moved: dict[int, int] = field(default_factory=dict)
+
+    def check(self, chat: int) -> None:
+        """Let a call pass.
+
+        Raises:
+            DeliveryError: The chat asked for a pause that is not over.
+        """
+        until = self.quiet.get(chat)
+        if until is None:
+            return
+        left = until - time.monotonic()
+        if left > TIMER_SECONDS:
+            raise DeliveryError(_PAUSED, retry_after=left)
+        del self.quiet[chat]
+
+    def pause(self, chat: int, seconds: float) -> None:
+        """Leave a chat alone for a while."""
+        self.quiet[chat] = max(self.quiet.get(chat, 0.0), time.monotonic() + seconds)
+
+
+class TelegramScreen:
+    """Where one reply is shown; a `bots.live.Screen`."""
+
+    def __init__(self, bot: telegram.Bot, reply: Reply, *, notes: Notes, pace: Pace) -> None:
+        self.pace = pace
+        self._bot = bot
+        self._reply = reply
+        self._notes = notes
+        chat, _, thread = reply.chat.ref.partition("/")
+        self._ref = int(chat)
+        self._thread = int(thread) if thread else None
+
+    def render(self, text: str, *, is_final: bool) -> tuple[Part, ...]:
+        """Split and format Markdown."""
+        return telegram_parts(text, is_final=is_final)
+
+    async def post(self, part: Part, *, is_first: bool) -> str:
+        """Send a message; in groups the first is a reply to what was asked."""
+
+        async def send(entities: Entities) -> telegram.Message:
+            return await self._bot.send_message(
+                self._chat,
+                part.text,
+                entities=entities,
+                message_thread_id=self._thread,
+                link_preview_options=_NO_PREVIEW,
+                reply_parameters=self._answered() if is_first else None,
+            )
+
+        with self._errors():
+            message = await _formatted(send, part)
+        return str(message.message_id)
+
+    async def edit(self, ref: str, part: Part) -> str:
+        """Edit a message; when it is not there any more, send another."""
+
+        async def change(entities: Entities) -> None:
+            await self._bot.edit_message_text(
+                part.text,
+                self._chat,
+                int(ref),
+                entities=entities,
+                link_preview_options=_NO_PREVIEW,
+            )
+
+        with self._errors():
+            try:
+                await _formatted(change, part)
+            except telegram.error.BadRequest as error:
+                if not _says(error, _SAME, *_LOST):
+                    raise
+                is_lost = not _says(error, _SAME)
+            else:
+                is_lost = False
+        if is_lost:
+            return await self.post(part, is_first=ref == self._reply.posted[0].ref)
+        return ref
+
+    async def remove(self, ref: str) -> None:
+        """Delete a message."""
+        with self._errors():
+            await self._bot.delete_message(self._chat, int(ref))
+
+    async def draft(self, part: Part) -> bool:
+        """Show a draft, which only private chats have, and fewer servers than methods."""
+        if not self._reply.chat.is_private or self._chat in self._notes.draftless:
+            return False
+
+        async def show(entities: Entities) -> None:
+            await self._bot.send_message_draft(
+                self._chat,
+                self._reply.key % 2**31 or 1,
+                part.text,
+                message_thread_id=self._thread,
+                entities=entities,
+                read_timeout=PREVIEW_SECONDS,
+            )
+
+        with self._errors():
+            try:
+                await _formatted(show, part)
+            except (telegram.error.BadRequest, telegram.error.InvalidToken) as error:
+                log.debug("chat %s takes no drafts: %s", self._chat, error)
+                self._notes.draftless.add(self._chat)
+                return False
+        return True
+
+    async def type(self) -> None:
+        """Show that the bot writes, for up to 5 seconds."""
+        with self._errors():
+            await self._bot.send_chat_action(
+                self._chat,
+                telegram.constants.ChatAction.TYPING,
+                self._thread,
+                read_timeout=PREVIEW_SECONDS,
+            )
+
+    @property
+    def _chat(self) -> int:
+        return self._notes.moved.get(self._ref, self._ref)
+
+    def _answered(self) -> telegram.ReplyParameters | None:
+        if self._reply.chat.is_private or not self._reply.to:
+            return None
+        return telegram.ReplyParameters(int(self._reply.to), allow_sending_without_reply=True)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Refuse a call while the chat is to be left alone; map what goes wrong in it."""
+        self._notes.check(self._chat)
+        with mapped_errors():
+            try:
+                yield
+            except telegram.error.ChatMigrated as error:
+                self._notes.moved[self._ref] = error.new_chat_id
+                raise DeliveryError(_UNREACHABLE, retry_after=0.0) from None
+            except telegram.error.RetryAfter as error:
+                self._notes.pause(self._chat, seconds(error))
+                raise
+
+
+@contextlib.contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Translate the SDK's errors into ours.
+
+    Raises:
+        DeliveryError: It may work later.
+        GoneError: It never will.
+    """
+    try:
+        yield
+    except telegram.error.RetryAfter as error:
+        raise DeliveryError(_PAUSED, retry_after=seconds(error)) from None
+    except telegram.error.Forbidden as error:
+        log.info("a chat is gone: %s", error)
+        raise GoneError(_GONE) from None
+    except telegram.error.BadRequest as error:
+        if _says(error, *_CHAT_GONE):
+            log.info("a chat is gone: %s", error)
+            raise GoneError(_GONE) from None
+        log.warning("telegram refuses a call: %s", error)
+        raise GoneError(_REFUSED) from None
+    except telegram.error.TelegramError as error:
+        log.debug("a call failed: %s", type(error).__name__)
+        raise DeliveryError(_UNREACHABLE) from None
+
+
+async def _formatted(call: Callable[[Entities], Awaitable[T]], part: Part) -> T:
+    """Make a call with the part's entities, or without when they are refused."""
+    if not part.entities:
+        return await call(None)
+    try:
+        return await call([_entity(entity) for entity in part.entities])
+    except telegram.error.BadRequest as error:
+        if not _says(error, _ENTITIES):
+            raise
+        log.warning("telegram refuses entities, shown plain: %s", error)
+    return await call(None)
+
+
+def _entity(entity: Entity) -> telegram.MessageEntity:
+    return telegram.MessageEntity(
+        entity.type,
+        entity.offset,
+        entity.length,
+        url=entity.url or None,
+        language=entity.language or None,
+    )
+
+
+def _says(error: telegram.error.TelegramError, *texts: str) -> bool:
+    description = error.message.lower()
+    return any(text in description for text in texts)

@@ -1,0 +1,29 @@
+"""Fixtures that the bots' tests share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bots.telegram import TelegramBot
+from tests.bots.telegram_steps import open_bot
+from tests.servers.telegram import Chat as Room
+from tests.servers.telegram import TelegramServer
+
+
+@pytest.fixture
+async def bot(telegram_server: TelegramServer) -> AsyncIterator[TelegramBot]:
+    """A bot that does not listen."""
+    async with open_bot(telegram_server) as bot:
+        yield bot
+
+
+@pytest.fixture
+def private(telegram_server: TelegramServer) -> Room:
+    """Ann's private chat."""
+    return telegram_server.private(telegram_server.user("Ann"))
+
+
+@pytest.fixture
+def group(telegram_server: TelegramServer) -> Room:
+    """A group with Ann in it."""
+    return telegram_server.group("Friends", [telegram_server.user("Ann")])

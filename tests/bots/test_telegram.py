@@ -1,0 +1,298 @@
+"""How replies stand in Telegram's chats, against a loopback Bot API, with the real SDK."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from bots.live import Pace
+from bots.telegram import TelegramBot
+from core.errors import DeliveryError, GoneError
+from tests.bots.telegram_steps import final, kinds, open_bot, preview, reply_in
+from tests.servers.telegram import Chat as Room
+from tests.servers.telegram import Limits, TelegramServer
+
+
+async def test_a_private_chat_sees_drafts_and_one_final_message(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room
+) -> None:
+    """Drafts grow, then the whole formatted text is sent once, and no draft is left."""
+    reply = reply_in(private, to=1)
+    async with preview(bot, reply):
+        reply.grow("Some")
+        await private.until(lambda: private.draft and private.draft.text == "Some")
+        reply.grow("Some **bold**")
+        await private.until(lambda: private.draft and private.draft.entities)
+    await final(bot, reply, "Some **bold** text.")
+    (message,) = private.answers
+    assert message.text == "Some bold text."
+    assert message.entities == [{"type": "bold", "offset": 5, "length": 4}]
+    assert message.options["link_preview_options"] == {"is_disabled": True}
+    assert message.reply_to is None
+    assert private.drafts == {}
+    assert telegram_server.remarks == []
+
+
+async def test_a_long_answer_is_split_while_it_grows(bot: TelegramBot, private: Room) -> None:
+    """Full messages are posted, the draft goes on with the rest, nothing is sent twice."""
+    reply, line = reply_in(private), "word " * 20 + "\n\n"
+    async with preview(bot, reply):
+        reply.grow(line * 60)
+        await private.until(lambda: private.answers and private.draft)
+    assert len(private.answers) == 1
+    await final(bot, reply, line * 100)
+    assert kinds(private).count("message") == 3
+    assert "edit" not in kinds(private)
+    words = " ".join(message.text for message in private.answers).split()
+    assert words == ["word"] * 2000
+
+
+async def test_a_group_sees_a_reply_that_is_edited(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+) -> None:
+    """In groups the first message answers the question and grows by edits."""
+    question = group.say(group.members[0], "/ask")
+    reply = reply_in(group, to=question.id)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await group.answer(containing="One")
+        reply.grow("One two")
+        await group.answer(containing="two")
+    await final(bot, reply, "One two three")
+    (message,) = group.answers
+    assert (message.text, message.reply_to) == ("One two three", question.id)
+    assert kinds(group) == ["message", "edit", "edit"]
+    await bot.deliver(reply)
+    assert kinds(group) == ["message", "edit", "edit"]
+    assert telegram_server.remarks == []
+
+
+async def test_a_question_that_was_deleted_is_still_answered(
+    bot: TelegramBot, group: Room
+) -> None:
+    """The answer does not depend on the message it replies to."""
+    await final(bot, reply_in(group, to=4711), "Here.")
+    assert group.answers[0].reply_to is None
+
+
+async def test_a_topic_is_answered_in_the_topic(telegram_server: TelegramServer) -> None:
+    """A forum topic's messages and typing signs stay in it; a deleted topic is gone."""
+    ann = telegram_server.user("Ann")
+    forum = telegram_server.group("Forum", [ann], is_forum=True)
+    topic = forum.topic(ann, "Cooking")
+    pace = Pace(typing_after=0.0, edit=0.0)
+    async with open_bot(telegram_server, group_pace=pace) as bot:
+        reply = reply_in(forum, topic=topic)
+        async with preview(bot, reply):
+            await forum.until(lambda: "typing" in kinds(forum))
+        await final(bot, reply, "Salt.")
+        assert forum.answers[0].topic == topic
+        with pytest.raises(GoneError):
+            await final(bot, reply_in(forum, topic=4711), "Salt.")
+    assert all(
+        call.params.get("message_thread_id") in {topic, 4711}
+        for call in telegram_server.calls
+        if call.method in {"sendMessage", "sendChatAction"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "description"),
+    [(400, "Bad Request: TEXTDRAFT_PEER_INVALID"), (404, "Not Found")],
+)
+async def test_refused_drafts_become_edits(
+    telegram_server: TelegramServer,
+    bot: TelegramBot,
+    private: Room,
+    status: int,
+    description: str,
+) -> None:
+    """A chat or a server without drafts sees a message that grows, and is not asked again."""
+    telegram_server.fail_next("sendMessageDraft", status=status, description=description)
+    for text in ("One", "Another"):
+        reply = reply_in(private)
+        async with preview(bot, reply):
+            reply.grow(text)
+            await private.until(lambda: private.answers and private.answers[-1].text == text)  # noqa: B023
+        await final(bot, reply, f"{text} two")
+    assert [message.text for message in private.answers] == ["One two", "Another two"]
+    assert [call.method for call in private.calls].count("sendMessageDraft") == 1
+
+
+async def test_refused_entities_are_dropped(
+    telegram_server: TelegramServer,
+    bot: TelegramBot,
+    private: Room,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A text Telegram cannot format stands plain, and the log does not repeat it."""
+    problem = "Bad Request: can't parse entities: Wrong HTTP URL"
+    telegram_server.fail_next("sendMessageDraft", status=400, description=problem)
+    reply = reply_in(private)
+    async with preview(bot, reply):
+        reply.grow("Some **bold**")
+        await private.until(lambda: private.draft)
+    telegram_server.fail_next("sendMessage", status=400, description=problem)
+    await final(bot, reply, "Some **bold** text")
+    assert [(message.text, message.entities) for message in private.answers] == [
+        ("Some bold text", [])
+    ]
+    telegram_server.fail_next("editMessageText", status=400, description=problem)
+    await final(bot, reply, "Some **bold** words")
+    assert private.answers[0].text == "Some bold words"
+    assert "wrong http url" in caplog.text.lower()
+    assert "bold" not in caplog.text
+
+
+async def test_after_a_crash_what_stands_is_edited(bot: TelegramBot, group: Room) -> None:
+    """A receipt is edited; what stands already counts as done; what is needless goes."""
+    first = reply_in(group)
+    await final(bot, first, "The answer.")
+    await final(bot, reply_in(group), "Needless.")
+    ids = [message.id for message in group.answers]
+    await final(bot, reply_in(group, posted=ids), "The answer.")
+    assert [(message.id, message.text) for message in group.answers] == [(ids[0], "The answer.")]
+    await final(bot, reply_in(group, posted=ids[:1]), "Another.")
+    assert [(message.id, message.text) for message in group.answers] == [(ids[0], "Another.")]
+
+
+async def test_a_message_somebody_deleted_is_sent_anew(bot: TelegramBot, group: Room) -> None:
+    """An answer that was removed while it grew stands in the end, as a reply again."""
+    question = group.say(group.members[0], "/ask")
+    reply = reply_in(group, to=question.id)
+    async with preview(bot, reply):
+        reply.grow("One")
+        group.delete(await group.answer(containing="One"))
+    await final(bot, reply, "One two")
+    assert [(answer.text, answer.reply_to) for answer in group.answers] == [
+        ("One two", question.id)
+    ]
+
+
+async def test_a_lost_confirmation_may_double_a_message_but_not_an_edit(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+) -> None:
+    """The one window in which something may appear twice: a send whose answer was lost."""
+    reply = reply_in(group)
+    telegram_server.drop_next("sendMessage", is_done=True)
+    with pytest.raises(DeliveryError):
+        await final(bot, reply, "One")
+    await bot.deliver(reply)
+    assert [message.text for message in group.answers] == ["One", "One"]
+    telegram_server.drop_next("editMessageText", is_done=True)
+    with pytest.raises(DeliveryError):
+        await final(bot, reply, "Two")
+    await bot.deliver(reply)
+    assert [message.text for message in group.answers] == ["One", "Two"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 401])
+async def test_a_server_out_of_order_is_tried_again_later(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room, status: int
+) -> None:
+    """Failures of the server are the caller's to retry, with a text fit for a person."""
+    telegram_server.fail_next("sendMessage", status=status, is_html=status == 502)
+    reply = reply_in(private)
+    with pytest.raises(DeliveryError, match="cannot be reached") as caught:
+        await final(bot, reply, "Hello")
+    assert not isinstance(caught.value, GoneError)
+    await bot.deliver(reply)
+    assert len(private.answers) == 1
+
+
+async def test_a_blocked_bot_gives_up(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room
+) -> None:
+    """Who blocked the bot is not written to, and nothing is raised while the reply grows."""
+    telegram_server.block(private.members[0])
+    reply = reply_in(private)
+    task = asyncio.create_task(bot.deliver(reply))
+    reply.grow("One")
+    async with asyncio.timeout(10):
+        await task
+    with pytest.raises(GoneError):
+        await final(bot, reply, "One")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Bad Request: chat not found",
+        "Bad Request: not enough rights to send text messages to the chat",
+        "Bad Request: TOPIC_CLOSED",
+        "Bad Request: something nobody has heard of",
+    ],
+)
+async def test_a_text_that_can_never_stand_is_given_up(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room, description: str
+) -> None:
+    """What the server refuses for good is not tried for ever."""
+    await final(bot, (standing := reply_in(group)), "Hello")
+    for method, reply in (("sendMessage", reply_in(group)), ("editMessageText", standing)):
+        telegram_server.fail_next(method, status=400, description=description)
+        with pytest.raises(GoneError):
+            await final(bot, reply, "Hello **Ann**")
+
+
+async def test_a_group_that_moved_is_answered_where_it_is_now(
+    telegram_server: TelegramServer, bot: TelegramBot
+) -> None:
+    """A basic group that became a supergroup while the answer grew still gets it."""
+    ann = telegram_server.user("Ann")
+    old = telegram_server.group("Friends", [ann], is_basic=True)
+    reply = reply_in(old)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await old.answer(containing="One")
+    new = old.upgrade(ann)
+    await final(bot, reply, "One two")
+    assert [message.text for message in new.answers] == ["One two"]
+
+
+async def test_a_flood_wait_delays_only_its_chat(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room, private: Room
+) -> None:
+    """While one chat pauses, it is not called at all, and the others go on."""
+    telegram_server.fail_next("sendMessage", retry_after=1, chat=group)
+    slow, quick = reply_in(group), reply_in(private)
+    async with preview(bot, slow):
+        slow.grow("One")
+        await telegram_server.until(lambda: group.calls and group.calls[0].error)
+        await final(bot, quick, "Quick")
+    assert len(private.answers) == 1
+    assert group.answers == []
+    await final(bot, slow, "One two")
+    assert [message.text for message in group.answers] == ["One two"]
+    assert group.calls[-1].at - group.calls[0].at >= 1.0
+    assert telegram_server.remarks == []
+
+
+async def test_a_long_flood_wait_is_the_callers_to_plan(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+) -> None:
+    """The pause is named, and no call is made before it is over."""
+    telegram_server.fail_next("sendMessage", retry_after=40)
+    for _ in range(2):
+        with pytest.raises(DeliveryError) as caught:
+            await final(bot, reply_in(group), "Hello")
+        assert 39 < (caught.value.retry_after or 0) <= 40
+    assert len(group.calls) == 1
+
+
+async def test_the_documented_limits_are_kept_within_reason(
+    telegram_server: TelegramServer,
+) -> None:
+    """With a group's minute shortened, a fast model is shown less often and ends whole."""
+    telegram_server.limits = Limits(group_per_minute=5, group_window=0.5)
+    group = telegram_server.group("Friends", [telegram_server.user("Ann")])
+    async with open_bot(telegram_server, group_pace=Pace(edit=0.12)) as bot:
+        reply = reply_in(group)
+        async with preview(bot, reply):
+            for number in range(60):
+                reply.grow("word " * (number + 1))
+                await asyncio.sleep(0.005)
+        with suppress(DeliveryError):
+            await final(bot, reply, "word " * 61)
+        await bot.deliver(reply)
+    assert group.answers[0].text == ("word " * 61).strip()
+    assert telegram_server.remarks == []

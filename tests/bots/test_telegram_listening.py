@@ -1,0 +1,283 @@
+"""How updates reach the relay: stored first, confirmed afterwards, through all weathers."""
+
+import asyncio
+import dataclasses
+import logging
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bots.telegram import TelegramBot
+from core.errors import SettingsError, StoreError
+from core.types import Incoming
+from tests.bots.telegram_steps import open_bot
+from tests.servers.telegram import TelegramServer
+
+
+class Inbox:
+    """Takes messages in; an error in `faults` strikes the next attempts instead."""
+
+    def __init__(self, *faults: Exception | None) -> None:
+        self.faults = list(faults)
+        self.begun: list[str] = []
+        self.messages: list[Incoming] = []
+
+    async def __call__(self, incoming: Incoming) -> None:
+        """Receive."""
+        self.begun.append(incoming.text)
+        await asyncio.sleep(0)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault:
+            raise fault
+        if incoming not in self.messages:
+            self.messages.append(incoming)
+
+    @property
+    def texts(self) -> list[str]:
+        """What was received, in order."""
+        return [message.text for message in self.messages]
+
+
+@asynccontextmanager
+async def listening(
+    server: TelegramServer, inbox: Inbox, **options: Any
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Have a bot listen; it stops at once when cancelled."""
+    async with open_bot(server, **options) as bot:
+        task = asyncio.create_task(bot.listen(inbox))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                async with asyncio.timeout(5):
+                    await task
+
+
+def last_update(server: TelegramServer) -> int:
+    """Return the id of the newest update that waits."""
+    return int(server.updates.pending[-1]["update_id"])
+
+
+async def test_an_update_is_confirmed_once_it_is_stored(telegram_server: TelegramServer) -> None:
+    """Messages arrive in order, and the server forgets them only afterwards."""
+    ann = telegram_server.user("Ann")
+    chat, inbox = telegram_server.private(ann), Inbox()
+    texts = [f"message {number}" for number in range(120)]
+    for text in texts:
+        chat.say(ann, text)
+    last = last_update(telegram_server)
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: telegram_server.updates.confirmed == last)
+    assert inbox.texts == inbox.begun == texts
+    assert telegram_server.remarks == []
+
+
+async def test_what_the_store_does_not_take_is_handed_over_again(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failing store loses nothing, and the server still has everything meanwhile."""
+    ann = telegram_server.user("Ann")
+    chat = telegram_server.private(ann)
+    inbox = Inbox(None, StoreError("The disk is full."), None, None, StoreError("Still."))
+    for text in ("one", "two", "three"):
+        chat.say(ann, text)
+    first, last = telegram_server.updates.pending[0]["update_id"], last_update(telegram_server)
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: telegram_server.updates.confirmed == last)
+    assert inbox.begun == ["one", "two", "three"] * 3
+    assert set(inbox.texts) == {"one", "two", "three"}
+    offsets = [
+        call.params["offset"] for call in telegram_server.calls if call.method == "getUpdates"
+    ]
+    assert set(offsets) <= {0, last + 1}
+    assert first < last
+    assert caplog.text.count("The disk is full.") == 1
+    assert "Still." not in caplog.text
+
+
+async def test_what_was_not_stored_comes_again_after_a_restart(
+    telegram_server: TelegramServer,
+) -> None:
+    """Ending while a message is being stored leaves it with the server, under the same event."""
+    ann = telegram_server.user("Ann")
+    telegram_server.private(ann).say(ann, "Hello")
+    begun: list[Incoming] = []
+    arrived = asyncio.Event()
+
+    async def receive(incoming: Incoming) -> None:
+        begun.append(incoming)
+        arrived.set()
+        await asyncio.Event().wait()
+
+    async with open_bot(telegram_server) as bot:
+        task = asyncio.create_task(bot.listen(receive))
+        await asyncio.wait_for(arrived.wait(), 10)
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.cancelled()
+    inbox = Inbox()
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: inbox.messages)
+    assert inbox.messages == begun
+
+
+async def test_an_unreadable_update_is_set_aside(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One update nobody understands does not make the bot deaf, and is not repeated in logs."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    for message in ({"text": "secret"}, "secret", {"date": "secret", "message_id": 1}):
+        telegram_server.push({"message": message})
+    bad = [update["update_id"] for update in telegram_server.updates.pending]
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: inbox.messages)
+    assert inbox.texts == ["Hello"]
+    assert all(str(number) in caplog.text for number in bad)
+    assert "secret" not in caplog.text
+
+
+async def test_another_poller_is_named_once_and_outlived(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A conflict is explained once a minute, and polling goes on."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.fail_next("getUpdates", status=409, description="Conflict: other", times=3)
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: inbox.messages)
+    assert caplog.text.count("another program") == 1
+
+
+async def test_trouble_on_the_line_is_reported_once_and_outlived(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Polling survives whatever a network does, and says when it began and ended."""
+    caplog.set_level(logging.DEBUG)
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.fail_next("getMe", status=500)
+    telegram_server.drop_next("deleteWebhook")
+    telegram_server.drop_next("getUpdates", times=2)
+    telegram_server.fail_next("getUpdates", status=502, is_html=True)
+    telegram_server.fail_next("getUpdates", status=401, description="Unauthorized")
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: inbox.messages)
+    assert caplog.text.count("interrupted") == caplog.text.count("goes on") == 2
+    assert telegram_server.token not in caplog.text
+
+
+async def test_a_poll_waits_as_long_as_the_server_asks(telegram_server: TelegramServer) -> None:
+    """A 429 on polling is obeyed."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.fail_next("getUpdates", retry_after=1)
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: inbox.messages)
+    polls = [call.at for call in telegram_server.calls if call.method == "getUpdates"]
+    assert polls[1] - polls[0] >= 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A command for the menu."""
+
+    name: str
+    help: str
+
+
+async def test_a_webhook_is_ended_and_the_menu_set(telegram_server: TelegramServer) -> None:
+    """What waits behind a webhook is kept; the menu shows names and bounded help."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.updates.set_webhook({"url": "https://bot.example"})
+    telegram_server.private(ann).say(ann, "Hello")
+    commands = [Entry("new", "Start afresh"), Entry("help", "x" * 300)]
+    async with listening(telegram_server, inbox, commands=commands):
+        await telegram_server.until(lambda: inbox.messages)
+    (menu,) = telegram_server.menus.values()
+    assert menu[0] == {"command": "new", "description": "Start afresh"}
+    assert menu[1] == {"command": "help", "description": "x" * 256}
+
+
+async def test_a_refused_menu_does_not_keep_it_from_listening(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The menu is a nicety."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox, commands=[Entry("No Name", "?")]):
+        await telegram_server.until(lambda: inbox.messages)
+    assert "menu is not set" in caplog.text
+
+
+@pytest.mark.parametrize("token", ["7000000001:AAwrong", "nonsense"])
+async def test_a_wrong_token_is_the_owners_to_mend(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture, token: str
+) -> None:
+    """A token that is refused names its setting, never itself."""
+    caplog.set_level(logging.DEBUG)
+    async with open_bot(telegram_server, token=token) as bot:
+        with pytest.raises(SettingsError, match=r"^TELEGRAM_BOT_TOKEN: ") as caught:
+            await bot.listen(Inbox())
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert token not in shown
+
+
+async def test_a_bug_in_the_receiver_is_not_hidden(telegram_server: TelegramServer) -> None:
+    """Only a failing store is worth another attempt."""
+    ann = telegram_server.user("Ann")
+    telegram_server.private(ann).say(ann, "Hello")
+    async with open_bot(telegram_server) as bot:
+        with pytest.raises(ZeroDivisionError):
+            await bot.listen(Inbox(ZeroDivisionError()))
+
+
+async def test_a_server_that_talks_nonsense_is_outlived() -> None:
+    """Answers that are no answers cost a pause each, and nothing else."""
+    me = {"id": 7, "is_bot": True, "first_name": "B", "username": "b_bot"}
+    person = {"id": 1, "type": "private", "is_bot": False, "first_name": "Ann"}
+    message = {"message_id": 1, "date": 1, "chat": person, "from": person, "text": "Hello"}
+    answers: Iterator[Any] = iter(
+        [
+            web.Response(text="not JSON"),
+            web.Response(text="[1]"),
+            web.Response(text="{}"),
+            web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
+            web.json_response({"ok": True, "result": True}),
+            web.json_response({"ok": True, "result": [1, {"message": message}]}),
+            web.json_response({"ok": True, "result": [{"update_id": 5, "message": message}]}),
+        ]
+    )
+    arrived = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/getMe"):
+            return web.json_response({"ok": True, "result": me})
+        if request.path.endswith("/deleteWebhook"):
+            return web.json_response({"ok": True, "result": True})
+        if found := next(answers, None):
+            return found  # type: ignore[no-any-return]
+        arrived.set()
+        return web.json_response({"ok": True, "result": []})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        inbox = Inbox()
+        async with TelegramBot(token="7:x", api_url=url, pause=0.001) as bot:
+            task = asyncio.create_task(bot.listen(inbox))
+            await asyncio.wait_for(arrived.wait(), 10)
+            task.cancel()
+            await asyncio.wait({task}, timeout=5)
+        assert "Hello" in inbox.texts
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,155 @@
+"""Recordings, proxies and secrets: what the Telegram bot's connections carry."""
+
+import dataclasses
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bots.telegram import TelegramBot
+from core.errors import DeliveryError, FetchError
+from core.types import Voice
+from tests.bots.telegram_steps import final, open_bot, preview, reply_in
+from tests.servers.telegram import Chat as Room
+from tests.servers.telegram import TelegramServer
+
+
+def voice_in(room: Room, data: bytes, **about: Any) -> Voice:
+    """Record a voice note and return what the bot is told of it."""
+    message = room.say_voice(room.members[0], data, **about)
+    voice = message.content["voice"]
+    return Voice(ref=voice["file_id"], size=voice["file_size"], mime="audio/ogg")
+
+
+async def test_a_recording_is_fetched(bot: TelegramBot, private: Room) -> None:
+    """The bytes come as they were sent."""
+    data = bytes(range(256)) * 1000
+    assert await bot.fetch(voice_in(private, data)) == data
+
+
+async def test_a_recording_above_the_limit_is_not_fetched(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room
+) -> None:
+    """20 MB is the most a bot gets: one clear sentence, before any call if the size is known."""
+    voice = voice_in(private, b"OggS", size=21 << 20)
+    with pytest.raises(FetchError, match="at most 20 MB"):
+        await bot.fetch(voice)
+    assert telegram_server.calls == []
+    with pytest.raises(FetchError, match="at most 20 MB"):
+        await bot.fetch(dataclasses.replace(voice, size=None))
+
+
+async def test_reading_stops_at_the_limit(telegram_server: TelegramServer, private: Room) -> None:
+    """A file that holds more than it claims is not read to its end."""
+    voice = voice_in(private, b"x" * (3 << 20), size=10)
+    async with open_bot(telegram_server, largest_file=1 << 20) as bot:
+        with pytest.raises(FetchError, match="at most 1 MB"):
+            await bot.fetch(voice)
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "error"),
+    [
+        ("getFile", {"status": 400, "description": "Bad Request: invalid file_id"}, FetchError),
+        (
+            "getFile",
+            {"status": 400, "description": "Bad Request: file is temporarily unavailable"},
+            DeliveryError,
+        ),
+        ("getFile", {"retry_after": 3}, DeliveryError),
+        ("getFile", {"status": 500}, DeliveryError),
+        ("file", {"status": 404}, FetchError),
+        ("file", {"status": 500}, DeliveryError),
+        ("file", {"status": 502, "is_html": True}, DeliveryError),
+    ],
+)
+async def test_what_cannot_be_fetched_is_said(  # noqa: PLR0917 - a table
+    telegram_server: TelegramServer,
+    bot: TelegramBot,
+    private: Room,
+    method: str,
+    fault: dict[str, Any],
+    error: type[Exception],
+) -> None:
+    """Gone for good is a FetchError, not now is a DeliveryError; the next attempt succeeds."""
+    voice = voice_in(private, b"OggS")
+    telegram_server.fail_next(method, **fault)
+    with pytest.raises(error):
+        await bot.fetch(voice)
+    assert await bot.fetch(voice) == b"OggS"
+
+
+async def test_a_path_on_the_servers_disk_is_of_no_use(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room, tmp_path: Path
+) -> None:
+    """A local Bot API server names files on its disk, which we never read."""
+    path = tmp_path / "voice.ogg"
+    path.write_bytes(b"private")
+    voice = voice_in(private, b"OggS")
+    file = telegram_server.files[voice.ref]
+    telegram_server.files[voice.ref] = dataclasses.replace(file, path=str(path))
+    with pytest.raises(FetchError):
+        await bot.fetch(voice)
+
+
+async def test_the_token_is_never_seen(
+    telegram_server: TelegramServer, private: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever fails, neither logs nor errors show the token or what people write."""
+    caplog.set_level(logging.DEBUG)
+    seen = []
+    voice = voice_in(private, b"OggS")
+    telegram_server.drop_next("file", times=2)  # a download is tried twice
+    telegram_server.drop_next("sendMessage")
+    async with open_bot(telegram_server) as bot:
+        for call in (bot.fetch(voice), final(bot, reply_in(private), "my secret")):
+            with pytest.raises(DeliveryError) as caught:
+                await call
+            seen += traceback.format_exception(caught.value)
+    async with open_bot(telegram_server, api_url="http://127.0.0.1:1") as bot:
+        with pytest.raises(DeliveryError) as caught:
+            await final(bot, reply_in(private), "my secret")
+        seen += traceback.format_exception(caught.value)
+    shown = "".join(seen) + caplog.text
+    assert telegram_server.token.partition(":")[2] not in shown
+    assert "my secret" not in caplog.text
+
+
+async def test_an_answer_that_does_not_come_is_given_up(
+    telegram_server: TelegramServer, private: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A draft is not waited for as long as a message, and the final text is sent all the same."""
+    monkeypatch.setattr("bots.telegram.screen.PREVIEW_SECONDS", 0.05)
+    held = telegram_server.delay_next("sendMessageDraft")
+    async with open_bot(telegram_server) as bot:
+        reply = reply_in(private)
+        async with preview(bot, reply):
+            reply.grow("One")
+            await private.until(lambda: len(private.calls) > 1)
+            held.release()
+        await final(bot, reply, "One two")
+    assert [message.text for message in private.answers] == ["One two"]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_proxy_is_used(
+    telegram_server: TelegramServer, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
+) -> None:
+    """Calls go through the proxy of the settings or, failing that, of the system."""
+    ann = telegram_server.user("Ann")
+    room = telegram_server.private(ann)
+    if not is_named:
+        monkeypatch.setenv("http_proxy", telegram_server.url)
+    proxy = telegram_server.url if is_named else None
+    async with open_bot(telegram_server, api_url="http://telegram.test", proxy=proxy) as bot:
+        await final(bot, reply_in(room), "Hello")
+    assert [message.text for message in room.answers] == ["Hello"]
+
+
+async def test_closing_a_bot_that_did_nothing_is_quiet(telegram_server: TelegramServer) -> None:
+    """Nothing is opened before it is needed."""
+    async with open_bot(telegram_server):
+        pass
+    assert telegram_server.calls == []
