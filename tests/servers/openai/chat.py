@@ -104,21 +104,25 @@ async def _stream(call: Call, pieces: list[str], finish: str) -> web.StreamRespo
     await wire.send(_chunk(call, [_choice({"role": "assistant", "content": "", "refusal": None})]))
     if call.server.first_token_delay:
         await asyncio.sleep(call.server.first_token_delay)
-    if not await _send_pieces(call, wire, pieces):
+    fault = call.fault if isinstance(call.fault, Break) else Break(how="eof", after="done")
+    stop = fault.after if isinstance(fault.after, int) else len(pieces)
+    await _send_pieces(call, wire, pieces[:stop])
+    if isinstance(fault.after, int) and not await _break(call, wire, fault):
         return response
-    await _send_end(call, wire, finish)
+    await wire.send(_chunk(call, [_choice({}, finish)]))
+    if fault.after == "finish" and not await _break(call, wire, fault):
+        return response
+    await _send_end(call, wire)
     call.record.is_done = True
+    await _break(call, wire, fault)
     return response
 
 
-async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> bool:
-    """Send the reply; return False when the fault ends the response early."""
+async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> None:
     record, delay = call.record, call.server.chunk_delay
-    fault = call.fault if isinstance(call.fault, Break) else None
-    stop = min(fault.after or 0, len(pieces)) if fault else len(pieces)
     empty = _chunk(call, [_choice({"content": "\0"})])
     before, after = empty.split(b'"\\u0000"')
-    for index, piece in enumerate(pieces[:stop]):
+    for index, piece in enumerate(pieces):
         if delay and index:
             await asyncio.sleep(delay)
         record.last_token_at = time.monotonic()
@@ -127,10 +131,10 @@ async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> bool:
         await wire.send(before + json.dumps(piece, ensure_ascii=False).encode() + after)
     if call.shape.refusal:
         await wire.send(_chunk(call, [_choice({"refusal": call.shape.refusal})]))
-    return fault is None or await _break(call, wire, fault)
 
 
 async def _break(call: Call, wire: Wire, fault: Break) -> bool:
+    """Let the fault happen; return False when it ends the response."""
     if fault.how == "stall":
         await call.server.closing.wait()
     elif fault.how == "reset":
@@ -143,8 +147,7 @@ async def _break(call: Call, wire: Wire, fault: Break) -> bool:
     return False
 
 
-async def _send_end(call: Call, wire: Wire, finish: str) -> None:
-    await wire.send(_chunk(call, [_choice({}, finish)]))
+async def _send_end(call: Call, wire: Wire) -> None:
     options = call.record.body.get("stream_options") or {}
     if options.get("include_usage") and call.shape.has_usage:
         await wire.send(_chunk(call, [], usage=_usage(call)))

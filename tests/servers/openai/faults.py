@@ -17,11 +17,12 @@ class Break:
             politely but without finish_reason and [DONE]; `malformed`, a chunk that is no
             JSON; `error`, an error object as an event.
         after: How many pieces of the reply go out before; None: not even the status line
-            (for `reset` and `stall`).
+            (for `reset` and `stall`); "finish": the whole reply and its finish_reason;
+            "done": [DONE] as well, so that only the response's end is missing.
     """
 
     how: Literal["reset", "stall", "eof", "malformed", "error"]
-    after: int | None = None
+    after: int | Literal["finish", "done"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,7 @@ def speech_models() -> dict[str, SpeechLimits]:
             is_per_second=True,
             refuses=("languages", "keywords", "include"),
         ),
+        # Billed by the minute; whether its usage says tokens or seconds is published nowhere.
         "gpt-transcribe": SpeechLimits(),
         "gpt-4o-transcribe": four,
         "gpt-4o-mini-transcribe": four,

@@ -13,6 +13,7 @@ class Request:
         path: Below /v1, such as "/chat/completions".
         body: The JSON body, or the form's fields.
         headers: Without the key; names in lower case.
+        port: The client's, so that requests over the same connection share it.
         at: When it had arrived whole, on the monotonic clock, as all times here.
         audio: The uploaded file, for speech.
         file_name: Its name.
@@ -28,6 +29,7 @@ class Request:
     path: str
     body: dict[str, Any]
     headers: Mapping[str, str]
+    port: int
     at: float
     audio: bytes = b""
     file_name: str = ""

@@ -238,7 +238,14 @@ class OpenAIServer:
             if name.lower() not in hidden
         }
         path = request.path.removeprefix("/v1")
-        record = Request(path=path, body=body, headers=headers, at=time.monotonic())
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        record = Request(
+            path=path,
+            body=body,
+            headers=headers,
+            port=peer[1] if peer else 0,
+            at=time.monotonic(),
+        )
         self.requests.append(record)
         return record
 
