@@ -149,6 +149,7 @@ class Memory:
         persona: str,
         asked: Message,
         names: Sequence[str],
+        before: int | None = None,
     ) -> Recalled:
         """Compose the prompt for a new message.
 
@@ -158,6 +159,7 @@ class Memory:
             persona: The system prompt.
             asked: The new message; its middle is left out when it does not fit.
             names: The models that may be asked.
+            before: A turn that is answered anew, so that neither it nor its answer is shown.
         """
         budget = self.budget(names)
         room = budget.prompt - tokens.PRIMER_TOKENS
@@ -169,7 +171,7 @@ class Memory:
         room -= _sum(fixed)
         shown = await self._fit(asked, room)
         room -= shown.tokens
-        history = await self._history(chat, state, room)
+        history = await self._history(chat, state, room=room, before=before)
         messages = (*fixed, *history, shown)
         return Recalled(
             prompt=Prompt(
@@ -195,11 +197,13 @@ class Memory:
         )
         return await weighed(replace(asked, content=content, tokens=0))
 
-    async def _history(self, chat: int, state: ChatState, room: int) -> list[Message]:
+    async def _history(
+        self, chat: int, state: ChatState, *, room: int, before: int | None
+    ) -> list[Message]:
         live = state.total - state.start
         if live > room:
             live = int(room * LOW)
-        messages = await self._store.window(chat, start=state.start, tokens=live)
+        messages = await self._store.window(chat, start=state.start, tokens=live, before=before)
         return _from_a_question(messages)
 
     async def compact(

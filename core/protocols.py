@@ -153,10 +153,18 @@ class Store(Protocol):
     async def notify(self, person: str, text: str) -> bool:
         """Queue a notice for somebody's private chat; False when we know none."""
 
-    async def window(self, chat: int, *, start: int, tokens: int) -> list[Message]:
+    async def window(
+        self, chat: int, *, start: int, tokens: int, before: int | None = None
+    ) -> list[Message]:
         """Return the newest messages after `start` that fit into `tokens`, oldest first.
 
         Its cost follows what it returns, not how much is stored.
+
+        Args:
+            chat: The chat's id in the store.
+            start: A running sum of tokens, as `Message.total`.
+            tokens: Most tokens in all.
+            before: A turn; its messages and later ones are left out, though they count.
         """
 
     async def compact(

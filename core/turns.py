@@ -9,7 +9,13 @@ from core import personas
 from core.access import Access
 from core.answer import Answer, Prompt
 from core.commands import BY_NAME, Again, Ask, Called, Rooms, split
-from core.errors import CauserieError, ContextLengthError, DeliveryError, StoreError
+from core.errors import (
+    CauserieError,
+    ContextLengthError,
+    DeliveryError,
+    SpeechError,
+    StoreError,
+)
 from core.memory import Memory, Recalled, weighed
 from core.protocols import ChatModel, Store
 from core.reply import Reply
@@ -122,6 +128,8 @@ class Turns:
             return await self._work(working)
         except (DeliveryError, StoreError):
             raise
+        except SpeechError as error:
+            return Outcome(text=str(error), usage=error.usage)
         except CauserieError as error:
             return Outcome(text=str(error))
 
@@ -194,7 +202,7 @@ class Turns:
         name = "" if working.lease.chat.is_private else turn.person.name
         asked = await weighed(Message(role="user", content=understood.content, name=name))
         while True:
-            recalled = await self._recall(working.lease, turn, asked)
+            recalled = await self._recall(working.lease, turn, asked, working.replaces)
             working.recalled = recalled
             working.asked = recalled.asked
             if recalled.left_out:
@@ -208,7 +216,9 @@ class Turns:
             else:
                 return await working.outcome()
 
-    async def _recall(self, lease: Lease, turn: Turn, asked: Message) -> Recalled:
+    async def _recall(
+        self, lease: Lease, turn: Turn, asked: Message, before: int | None = None
+    ) -> Recalled:
         prompt = self._prompts.get(turn.state.persona) or self._prompts[personas.DEFAULT]
         if self._tells_date:
             prompt = f"{prompt}\n\nToday is {datetime.now().astimezone():%A, %d %B %Y}."
@@ -218,6 +228,7 @@ class Turns:
             persona=prompt,
             asked=asked,
             names=self._names(turn),
+            before=before,
         )
 
     def _names(self, turn: Turn) -> tuple[str, ...]:

@@ -226,7 +226,7 @@ class Outcome:
         text: The reply, in Markdown; empty for none.
         history: Messages to remember, in order.
         usage: Every paid call of the turn.
-        replaces: A turn whose messages leave the history as these enter it.
+        replaces: The turn that these messages stand for in the history, in place of its own.
         buried: Why the turn was given up, for the owner; empty when it was not.
     """
 

@@ -71,8 +71,10 @@ class DatabaseStore:
     async def notify(self, person: str, text: str) -> bool:
         return await self._run(queue.notify, person, text)
 
-    async def window(self, chat: int, *, start: int, tokens: int) -> list[Message]:
-        return await self._run(history.window, chat, start, tokens)
+    async def window(
+        self, chat: int, *, start: int, tokens: int, before: int | None = None
+    ) -> list[Message]:
+        return await self._run(history.window, chat, start=start, tokens=tokens, before=before)
 
     async def compact(
         self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()

@@ -5,8 +5,10 @@ from core.store.sqlite import Tx
 from core.types import Lease, Message, Turn, Usage
 
 
-def window(tx: Tx, chat: int, start: int, tokens: int) -> list[Message]:
+def window(tx: Tx, chat: int, *, start: int, tokens: int, before: int | None) -> list[Message]:
     """Return the newest messages after `start` that fit into `tokens`, oldest first.
+
+    Messages of the turn `before` and of later ones are left out.
 
     Reads as many rows as it returns, however long the history: `total` is the running sum,
     and its unique index is walked from the newest message back.
@@ -31,6 +33,7 @@ def window(tx: Tx, chat: int, start: int, tokens: int) -> list[Message]:
             total=r["total"],
         )
         for r in rows
+        if before is None or r["turn"] < before
     ]
 
 

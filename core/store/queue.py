@@ -335,7 +335,7 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             row["id"],
-            turn.id,
+            turn.id if outcome.replaces is None else outcome.replaces,
             message.role,
             message.name,
             message.content,

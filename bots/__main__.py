@@ -1,0 +1,173 @@
+"""The composition root: settings -> store -> relay -> the bots that have a token."""
+
+import argparse
+import asyncio
+import importlib.metadata
+import logging
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from bots import logs
+from bots.settings import BotSettings
+from core import settings, tokens
+from core.access import Access
+from core.brain import Brain, open_brain
+from core.commands import COMMANDS
+from core.errors import CauserieError, SettingsError
+from core.memory import Memory
+from core.protocols import Bot, Store
+from core.relay import Relay
+from core.store import open_store
+from core.turns import Turns
+from core.understand import Understanding
+
+log = logging.getLogger("causerie")
+
+EXIT_FAILURE, EXIT_USAGE = 1, 2
+ABOUT = """\
+A language model in the chats people already use.
+
+Serves every platform that has a token, in the environment or in .env; with none, it opens a
+chat in this terminal. With neither OPENAI_API_KEY nor OPENAI_BASE_URL, a small embedded model
+answers. README.md and .env.example list all settings."""
+
+
+def main() -> None:
+    """Run the command `causerie` and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command; return 0, 1 after a failure, or 2 when something is set wrong."""
+    parser = argparse.ArgumentParser(
+        prog="causerie", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    version = importlib.metadata.version("causerie")
+    parser.add_argument("--version", action="version", version=f"causerie {version}")
+    parser.parse_args(arguments)
+    try:
+        asyncio.run(_serve(settings.load(BotSettings)))
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before there is a log
+        return EXIT_USAGE
+    except CauserieError as error:
+        print(f"causerie: {error}", file=sys.stderr)  # noqa: T201 - the log may be elsewhere
+        return EXIT_FAILURE
+    return 0
+
+
+class _Progress:
+    """Shows on the terminal what is unpacked or checked before the first answer."""
+
+    def __init__(self) -> None:
+        self._shown = -1
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Show that `done` of `total` is through."""
+        percent = 100 * done // max(total, 1)
+        if percent == self._shown or not sys.stderr.isatty():
+            return
+        self._shown = percent
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\r{label}: {percent} %{end}")
+        sys.stderr.flush()
+
+
+async def _serve(chosen: BotSettings) -> None:
+    is_terminal = chosen.telegram_bot_token is None
+    _log_to_stderr(chosen, is_terminal=is_terminal)
+    async with AsyncExitStack() as stack:
+        store = await open_store(chosen.database_path)
+        stack.push_async_callback(store.close)
+        brain, _ = await asyncio.gather(
+            open_brain(chosen, stack, _Progress()), asyncio.to_thread(tokens.vocabulary)
+        )
+        bots = _open_bots(chosen, stack, brain.notice)
+        relay = await _open_relay(chosen, store=store, brain=brain, bots=bots)
+        log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
+        await _run(relay, bots.values())
+
+
+def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> dict[str, Bot]:
+    bot: Bot
+    if chosen.telegram_bot_token:
+        from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
+
+        bot = TelegramBot(
+            token=chosen.telegram_bot_token.get_secret_value(),
+            api_url=chosen.telegram_api_url,
+            proxy=chosen.http_proxy_telegram,
+            commands=COMMANDS,
+        )
+        stack.push_async_callback(bot.close)
+    else:
+        from bots.console import ConsoleBot  # noqa: PLC0415 - not needed by a server
+
+        bot = ConsoleBot(commands=COMMANDS, notice=notice)
+    return {bot.name: bot}
+
+
+async def _open_relay(
+    chosen: BotSettings, *, store: Store, brain: Brain, bots: Mapping[str, Bot]
+) -> Relay:
+    # With the terminal goes the machine, so whoever sits at it is an owner.
+    access = Access(
+        store,
+        mode=chosen.access,
+        owners=(*chosen.owners, "console:0"),
+        allowed=chosen.allowed,
+    )
+    memory = Memory(
+        store,
+        context_tokens=brain.context_tokens,
+        reply_tokens=brain.reply_tokens,
+        factors=await store.calibrations(),
+    )
+    turns = Turns(
+        store=store,
+        model=brain.model,
+        understanding=Understanding(store, transcriber=brain.transcriber, bots=bots),
+        access=access,
+        memory=memory,
+        models=brain.models,
+        prompts=brain.prompts,
+        tells_date=not brain.notice,
+    )
+    return Relay(store=store, turns=turns, bots=bots)
+
+
+async def _run(relay: Relay, bots: Iterable[Bot]) -> None:
+    """Serve until a signal, or until a bot has nothing more to hear; then end in good order."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    listening = [asyncio.create_task(bot.listen(relay.receive)) for bot in bots]
+    working = asyncio.create_task(relay.run())
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({*listening, working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        log.info("ending")
+        stopped.cancel()
+        await _end(listening)
+        await _end([working])
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+
+
+def _log_to_stderr(chosen: BotSettings, *, is_terminal: bool) -> None:
+    is_watched = sys.stderr.isatty()
+    fields = (chosen.telegram_bot_token, chosen.openai_api_key, chosen.speech_api_key)
+    logs.configure(
+        level="WARNING" if is_terminal and chosen.log_level == "INFO" else chosen.log_level,
+        as_json=chosen.log_format == "json" or (chosen.log_format is None and not is_watched),
+        secrets=[field.get_secret_value() for field in fields if field],
+    )
