@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # After the finish_reason only the usage is to come, after [DONE] only the end of the response,
 # which must be read if the connection is to serve again. An answer waits no longer for them.
-_USAGE_SECONDS = 5.0
+_USAGE_SECONDS = 2.0
 _END_SECONDS = 0.5
 
 
@@ -193,7 +193,8 @@ class OpenAIChat:
 async def _texts(response: Any, reply: Completion) -> AsyncGenerator[str]:  # noqa: ANN401 - an SDK type
     """Yield what is said, at most one text per piece of the connection."""
     if "json" in response.headers.get("content-type", ""):
-        yield reply.take([await response.read()])
+        if text := reply.take([await response.read()]):
+            yield text
         return
     reader = EventReader()
     pieces = aiter(response.iter_bytes())

@@ -119,18 +119,25 @@ async def _stream(call: Call, pieces: list[str], finish: str) -> web.StreamRespo
 
 
 async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> None:
-    record, delay = call.record, call.server.chunk_delay
+    record = call.record
     empty = _chunk(call, [_choice({"content": "\0"})])
     before, after = empty.split(b'"\\u0000"')
     for index, piece in enumerate(pieces):
-        if delay and index:
-            await asyncio.sleep(delay)
+        if index:
+            await _wait(call.server)
         record.last_token_at = time.monotonic()
         record.first_token_at = record.first_token_at or record.last_token_at
         record.sent.append(piece)
         await wire.send(before + json.dumps(piece, ensure_ascii=False).encode() + after)
     if call.shape.refusal:
         await wire.send(_chunk(call, [_choice({"refusal": call.shape.refusal})]))
+
+
+async def _wait(server: OpenAIServer) -> None:
+    if server.chunk_delay:
+        await asyncio.sleep(server.chunk_delay)
+    if server.gate:
+        await server.gate.wait()
 
 
 async def _break(call: Call, wire: Wire, fault: Break) -> bool:

@@ -37,6 +37,7 @@ class OpenAIServer:
         chunk_length: Characters per piece of a reply that `reply` gives whole.
         first_token_delay: Seconds before the first piece.
         chunk_delay: Seconds before each further one.
+        gate: Once set, pieces after the first wait until it is open.
         requests: Every request, in order of arrival.
         peak: Most requests answered at once.
     """
@@ -51,6 +52,7 @@ class OpenAIServer:
         self.chunk_length = 4
         self.first_token_delay = 0.0
         self.chunk_delay = 0.0
+        self.gate: asyncio.Event | None = None
         self.requests: list[Request] = []
         self.peak = 0
         self.counter = Counter(is_exact=is_exact)
