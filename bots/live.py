@@ -105,7 +105,7 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
         if text is None:
             return
         patience = screen.pace.refresh
-        if not text or len(text) < length:
+        if not text.strip() or len(text) < length:
             continue
         typing.cancel()
         try:

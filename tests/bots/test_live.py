@@ -125,11 +125,13 @@ async def test_a_long_text_goes_on_in_a_next_message() -> None:
     async with preview(reply, paper):
         reply.grow("a" * 12)
         await paper.until(lambda: len(paper.shown) == 2)
-    assert paper.calls == ["first", "post"]
+        reply.grow("a" * 13)
+        await paper.until(lambda: "aaa_" in paper.shown.values())
+    assert paper.calls == ["first", "post", "edit 2"]
     await finish(reply, paper, "a" * 31)
-    assert paper.calls == ["first", "post", "edit 2", "post", "post"]
+    assert paper.calls == ["first", "post", "edit 2", "edit 2", "post", "post"]
     assert list(paper.shown.values()) == ["a" * 10] * 3 + ["a"]
-    assert receipts == [(0, "1"), (1, "2"), (2, "4")]
+    assert receipts == [(0, "1"), (1, "2"), (2, "5")]
 
 
 async def test_drafts_show_the_last_part_and_only_full_parts_are_posted() -> None:
