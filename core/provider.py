@@ -6,7 +6,6 @@ first client is opened.
 
 import ipaddress
 import re
-import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -190,7 +189,6 @@ def call_errors() -> tuple[type[Exception], ...]:
         openai.OpenAIError,
         httpx2.HTTPError,
         httpx2.StreamError,
-        ssl.SSLError,
         OSError,
         ValueError,
     )
@@ -207,8 +205,6 @@ def failure_of(error: Exception) -> Failure:
             return replace(found, retry_after=_retry_after(error.response.headers))
         case openai.APIConnectionError() | httpx2.TransportError() | OSError():
             return Failure(cause="unreachable")
-        case openai.APIError(body=body) if body:
-            return read_error(body, status=None)
         case _:
             return Failure(cause="unclear")
 

@@ -246,6 +246,13 @@ async def test_what_may_pass_is_told_first(openai_server: OpenAIServer, chat: Op
     assert NO_MODEL in str((await hear(chat, "gpt-4", "gpt-3.5-turbo")).error)
 
 
+async def test_an_unended_last_event_counts(openai_server: OpenAIServer, chat: OpenAIChat) -> None:
+    """A server that forgets the last blank line is understood all the same."""
+    body = b'data: {"choices": [{"delta": {"content": "Hi."}, "finish_reason": "stop"}]}'
+    openai_server.fail(Refuse(status=200, body=body, content_type="text/event-stream"))
+    assert (await hear(chat)).text == "Hi."
+
+
 async def test_no_models(chat: OpenAIChat) -> None:
     """Without any model there is no answer, but a sentence."""
     events = chat.stream(PROMPT, models=(), limit=5)
