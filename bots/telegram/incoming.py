@@ -66,7 +66,7 @@ def incoming(update: telegram.Update, me: telegram.User) -> Incoming | None:
         mentions = _mentions(message, text, me)
         if not _is_for(me, message, text, is_mentioned=bool(mentions)):
             return None
-        text = _without(text, mentions) or ("" if voice or unreadable else text)
+        text = _without(text, mentions)
     return Incoming(
         event=f"{me.id}:{update.update_id}:{message.message_id}",
         chat=_chat(message, is_private=is_private),
