@@ -82,7 +82,7 @@ def test_a_thread_of_replies_is_no_topic() -> None:
         (mention("what is it, @causerie_bot"), "what is it,"),
         (mention("ask @causerie_bot about it"), "ask @causerie_bot about it"),
         (mention("😀😀 what is it? @causerie_bot"), "😀😀 what is it?"),
-        (mention(""), "@causerie_bot"),
+        (mention("@causerie_bot"), ""),
         (mention("@causerie_bot /help"), "/help"),
         ({"text": "/help"}, "/help"),
         ({"text": "/unheard_of it"}, "/unheard_of it"),
