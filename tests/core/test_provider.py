@@ -14,16 +14,16 @@ CAUSES = get_args(Cause)
 # As users of these servers quote them, 2026-11.
 TOO_LONG = [
     (
-        "This model's maximum context length is 8192 tokens. However, your messages resulted in 8203 "
-        "tokens. Please reduce the length of the messages."
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in "
+        "8203 tokens. Please reduce the length of the messages."
     ),
     (
-        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 289650 "
-        "tokens. Please reduce the length of the messages."
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in "
+        "289650 tokens. Please reduce the length of the messages."
     ),
     (
-        "This model's maximum context length is 262144 tokens. However, you requested 0 output tokens "
-        "and your prompt contains at least 262145 input tokens."
+        "This model's maximum context length is 262144 tokens. However, you requested 0 output "
+        "tokens and your prompt contains at least 262145 input tokens."
     ),
     "Requested token count exceeds the model's maximum context length of 202752 tokens.",
     "Input length (265330) exceeds model's maximum context length (262144).",
