@@ -106,7 +106,7 @@ def check_length(seconds: float, longest: float) -> None:
     """Raise SpeechError if a recording lasts longer than `longest` seconds."""
     if seconds > longest:
         raise SpeechError(
-            f"This recording is longer than {longest / 3600:.3g} hours, the most I can hear."
+            f"This recording is too long: I can hear {longest / 60:.3g} minutes at most."
         )
 
 

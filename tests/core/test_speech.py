@@ -102,8 +102,12 @@ async def test_a_film_is_heard(openai_server: OpenAIServer, connect: Connect) ->
         (b"no sound at all", VOICE, "cannot read this recording"),
         (sound.film(), VOICE, "no sound"),
         (sound.voice_note(2, loudness=0), VOICE, "could not hear any words"),
-        (sound.voice_note(12), VOICE, "longer than 0.00278 hours"),
-        (sound.voice_note(2), Voice(ref="file-2", seconds=11), "longer than 0.00278 hours"),
+        (sound.voice_note(12), VOICE, "too long: I can hear 0.167 minutes"),
+        (
+            sound.voice_note(2),
+            Voice(ref="file-2", seconds=11),
+            "too long: I can hear 0.167 minutes",
+        ),
     ],
 )
 async def test_what_cannot_be_heard_costs_nothing(
