@@ -171,3 +171,7 @@ def _log_to_stderr(chosen: BotSettings, *, is_terminal: bool) -> None:
         as_json=chosen.log_format == "json" or (chosen.log_format is None and not is_watched),
         secrets=[field.get_secret_value() for field in fields if field],
     )
+
+
+if __name__ == "__main__":
+    main()
