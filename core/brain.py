@@ -87,3 +87,29 @@ async def _remote_brain(
         context_tokens=settings.context_tokens,
         reply_tokens=settings.reply_tokens,
     )
+
+
+def _local_transcriber(settings: Settings, progress: Progress) -> Transcriber:
+    from core import local  # noqa: PLC0415
+
+    return local.LocalTranscriber(language=settings.speech_language, progress=progress)
+
+
+async def _local_brain(
+    settings: Settings, transcriber: Transcriber, progress: Progress, stack: AsyncExitStack
+) -> Brain:
+    from core import local  # noqa: PLC0415
+    from core.llm import OpenAIChat  # noqa: PLC0415
+
+    chat = await local.start_chat(progress=progress)
+    stack.push_async_callback(chat.close)
+    model = OpenAIChat(key=chat.key, base_url=chat.base_url, temperature=chat.temperature)
+    return Brain(
+        model=model,
+        transcriber=transcriber,
+        models=(chat.model,),
+        prompts={personas.DEFAULT: settings.system_prompt or local.PERSONA},
+        context_tokens=chat.context_tokens - chat.reply_tokens,
+        reply_tokens=chat.reply_tokens,
+        notice=local.NOTICE,
+    )

@@ -8,9 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # A server that nobody described may run with as little as this; the setting CONTEXT_TOKENS
-# says better. Ollama starts small models with 4,096 or 8,192 (docs.ollama.com, 2026-11).
-UNKNOWN_CONTEXT = 8_192
-UNKNOWN_OUTPUT = 4_096
+# says better. Ollama starts small models with 4,096 (docs.ollama.com, 2026-11).
+UNKNOWN_CONTEXT = 4_096
+UNKNOWN_OUTPUT = 2_048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,13 +101,14 @@ async def counted(text: str) -> int:
 
 
 def message_tokens(message: Message) -> int:
-    """Count what `message` adds to a prompt: its content, its name and its framing.
+    """Return what `message` adds to a prompt: as counted before, or else counted now."""
+    return message.tokens or framing(message) + count(message.content)
 
-    Args:
-        message: Its `tokens`, those of the content alone, are trusted if there are any.
-    """
-    tokens = MESSAGE_TOKENS + ROLE_TOKENS + (message.tokens or count(message.content))
-    return tokens + (NAME_TOKENS + count(message.name) if message.name else 0)
+
+def framing(message: Message) -> int:
+    """Count what `message` adds to a prompt besides its content: role and name."""
+    name = NAME_TOKENS + count(message.name) if message.name else 0
+    return MESSAGE_TOKENS + ROLE_TOKENS + name
 
 
 def prompt_tokens(prompt: Sequence[Message]) -> int:

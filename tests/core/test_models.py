@@ -47,7 +47,7 @@ def test_families(name: str, context: int, output: int, *, is_exact: bool) -> No
 def test_unknown_models(name: str) -> None:
     """A model nobody described gets a small window, and is said to be unknown."""
     model = models.describe(name)
-    assert (model.context, model.is_known, model.is_exact) == (8_192, False, False)
+    assert (model.context, model.is_known, model.is_exact) == (4_096, False, False)
 
 
 @given(st.text())
