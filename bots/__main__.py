@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 from bots import logs
 from bots.settings import BotSettings
-from core import settings, tokens
+from core import models, settings, tokens
 from core.access import Access
 from core.brain import Brain, open_brain
 from core.commands import COMMANDS
@@ -49,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
     parser.parse_args(arguments)
     try:
         asyncio.run(_serve(settings.load(BotSettings)))
+    except asyncio.CancelledError:
+        return 0  # a signal ended it, in good order
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before there is a log
         return EXIT_USAGE
@@ -76,6 +78,7 @@ class _Progress:
 
 
 async def _serve(chosen: BotSettings) -> None:
+    _end_at_signals()
     is_terminal = chosen.telegram_bot_token is None
     _log_to_stderr(chosen, is_terminal=is_terminal)
     async with AsyncExitStack() as stack:
@@ -86,6 +89,7 @@ async def _serve(chosen: BotSettings) -> None:
         )
         bots = _open_bots(chosen, stack, brain.notice)
         relay = await _open_relay(chosen, store=store, brain=brain, bots=bots)
+        _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
         await _run(relay, bots.values())
 
@@ -138,21 +142,36 @@ async def _open_relay(
     return Relay(store=store, turns=turns, bots=bots)
 
 
+def _advise(chosen: BotSettings, brain: Brain) -> None:
+    if chosen.telegram_bot_token and chosen.access == "pairing" and not chosen.owners:
+        log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
+    for name in brain.models:
+        if not models.describe(name).is_known and not brain.context_tokens:
+            log.warning(
+                "the context window of %s is unknown, %d tokens are assumed; CONTEXT_TOKENS says "
+                "better",
+                name,
+                models.UNKNOWN_CONTEXT,
+            )
+
+
 async def _run(relay: Relay, bots: Iterable[Bot]) -> None:
-    """Serve until a signal, or until a bot has nothing more to hear; then end in good order."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
     listening = [asyncio.create_task(bot.listen(relay.receive)) for bot in bots]
     working = asyncio.create_task(relay.run())
-    stopped = asyncio.create_task(stopping.wait())
     try:
-        await asyncio.wait({*listening, working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*listening, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.info("ending")
-        stopped.cancel()
         await _end(listening)
         await _end([working])
+
+
+def _end_at_signals() -> None:
+    serving = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if serving:
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
