@@ -1,6 +1,7 @@
 """Styled text -> Telegram messages: plain text and its entities."""
 
 import re
+import urllib.parse
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -24,16 +25,18 @@ _TYPES: dict[Kind, str] = {
     "link": "text_link",
 }
 
-# What tdlib takes for an address (parse_url, check_link, 2026): the host has a dot, the port
-# is a port. It makes `mailto:` an http address, and refuses the whole message for tg://user
-# when it does not know the person. Addresses with a password in them are shown, never hidden.
+# A little less than what tdlib takes for an address (parse_url, check_link, 2026), which refuses
+# the whole message for any other: a host with a dot, a port that is one. It makes `mailto:` an
+# http address, and knows not everybody in tg://user. A password is shown, never hidden.
 _LINK = re.compile(
-    r"https?://(?=[^/?#:]*\.[^/?#:.])(?:[a-z\d_.~-]|[^\x00-\x7f\s]|%[\da-f]{2})+"
-    r"(?::0{0,9}(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
+    r"https?://(?:(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W_][\w-]*[^\W_]|\d{1,3}(?:\.\d{1,3}){3})"
+    r"(?::(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
     r"(?:[/?#].*)?"
     r"|tg://(?!user\b)[a-z\d_-]+(?:[/?#].*)?",
     re.IGNORECASE | re.DOTALL,
 )
+_LONGEST_LINK = 2048
+_UNQUOTED = re.compile(r'[\s<>"]')
 
 # What tdlib counts as nothing in a message (strip_empty_characters, 2026).
 _VISIBLE = re.compile(
@@ -127,20 +130,24 @@ def _keep_indent(text: str, start: int) -> str:
 
 
 def _entity(text: str, span: Span, start: int, end: int) -> Entity:
-    kind = _TYPES.get(span.kind) or _quote(text[span.start : span.end])
+    kind = _TYPES.get(span.kind) or _quote_type(text[span.start : span.end])
     return Entity(
         type=kind,
         offset=start,
         length=end - start,
-        url=span.argument if span.kind == "link" else "",
+        url=_quote_url(span.argument) if span.kind == "link" else "",
         language=span.argument if span.kind == "pre" else "",
     )
 
 
-def _quote(text: str) -> str:
+def _quote_type(text: str) -> str:
     lines = sum(1 + len(line) // _QUOTE_WIDTH for line in text.split("\n"))
     return "expandable_blockquote" if lines > _QUOTE_LINES else "blockquote"
 
 
 def _is_link(url: str) -> bool:
-    return bool(_LINK.fullmatch(url))
+    return len(url) <= _LONGEST_LINK and bool(_LINK.fullmatch(url))
+
+
+def _quote_url(url: str) -> str:
+    return _UNQUOTED.sub(lambda match: urllib.parse.quote(match[0]), url)

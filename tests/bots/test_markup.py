@@ -81,9 +81,9 @@ MATH = [
 
 LINKS: list[tuple[str, str, Looks]] = [
     ("[t](https://a.bc/x?y=1#z)", "t", [("text_link", "t|https://a.bc/x?y=1#z")]),
-    ("[t](http://u\u0308mlaut.de:8080)", "t", [("text_link", "t|http://u\u0308mlaut.de:8080")]),
+    ("[t](http://\u00fcmlaut.de:8080)", "t", [("text_link", "t|http://\u00fcmlaut.de:8080")]),
     ("[t](tg://resolve?domain=x)", "t", [("text_link", "t|tg://resolve?domain=x")]),
-    ("[t](<https://a.bc/x y>)", "t", [("text_link", "t|https://a.bc/x y")]),
+    ("[t](<https://a.bc/x y>)", "t", [("text_link", "t|https://a.bc/x%20y")]),
     ("[**t** `c`](https://a.bc)", "t c", [("text_link", "t c|https://a.bc"), ("bold", "t")]),
     ("**[t](https://a.bc) x**", "t x", [("bold", "t x"), ("text_link", "t|https://a.bc")]),
     ("[t][r]\n\n[r]: https://a.bc", "t", [("text_link", "t|https://a.bc")]),
@@ -94,6 +94,9 @@ LINKS: list[tuple[str, str, Looks]] = [
     ("[t](http://localhost:80)", "t (http://localhost:80)", []),
     ("[t](https://a.bc:99999)", "t (https://a.bc:99999)", []),
     ("[t](https://u:p@a.bc)", "t (https://u:p@a.bc)", []),
+    ("[t](http://127.0.0.1:65535/<x>)", "t", [("text_link", "t|http://127.0.0.1:65535/%3Cx%3E")]),
+    ("[t](http://a..bc) [t](http://-a.b)", "t (http://a..bc) t (http://-a.b)", []),
+    (f"[t](https://a.bc/{'x' * 2048})", f"t (https://a.bc/{'x' * 2048})", []),
     ("[t](javascript:x) [t](tg://user?id=1)", "t (javascript:x) t (tg://user?id=1)", []),
     ("![alt](https://a.bc/i.png)", "alt", [("text_link", "alt|https://a.bc/i.png")]),
     ("![](https://a.bc/i.png) [](x)", "https://a.bc/i.png x", []),
