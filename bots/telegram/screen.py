@@ -31,7 +31,7 @@ TIMER_SECONDS = 0.001
 # Descriptions of the Bot API's 400, in lower case, as api.telegram.org words them (2026-11).
 _SAME = "message is not modified"
 _LOST = ("message to edit not found", "message can't be edited", "message_id_invalid")
-_ENTITIES = "entit"
+_ENTITIES = ("entit", "parse", "url", "tag")
 _CHAT_GONE = (
     "chat not found",
     "chat was deactivated",
@@ -241,7 +241,7 @@ async def _formatted(call: Callable[[Entities], Awaitable[T]], part: Part) -> T:
     try:
         return await call({"entities": [_fields(entity) for entity in part.entities]})
     except telegram.error.BadRequest as error:
-        if not _says(error, _ENTITIES):
+        if not _says(error, *_ENTITIES):
             raise
         log.warning("telegram refuses entities, shown plain: %s", error)
     return await call(None)

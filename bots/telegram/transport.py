@@ -76,20 +76,22 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ANN401, ARG002
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ANN401, ARG002
     ) -> tuple[int, bytes]:
-        """Make one request; called by the SDK only.
+        """Make one request. Parameters behind the URL go into the body, as the SDK's own do.
 
         Raises:
             telegram.error.TimedOut: No connection or no answer in time.
             telegram.error.NetworkError: The connection failed.
         """
         read = READ_SECONDS if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
-        body = request_data.url_encoded_parameters().encode() if request_data else None
+        url, _, body = url.partition("?")
+        if request_data:
+            body = request_data.url_encoded_parameters()
         try:
             session = self._open(url)
             async with session.request(
                 method,
                 url,
-                data=body,
+                data=body.encode() if body else None,
                 headers=_FORM if body else None,
                 proxy=self._proxy,
                 timeout=_timeout(read),
