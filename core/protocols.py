@@ -139,7 +139,7 @@ class Store(Protocol):
         """Let the chat go with its work undone; `turn` does not count as attempted."""
 
     async def postpone(self, lease: Lease, seconds: float) -> None:
-        """Let the lease expire in `seconds`; its expiry is the retry."""
+        """Give the chat up; it becomes ready again in `seconds`, and not by a new message."""
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         """Commit a turn as a whole: history, usage, outbox, inbox; return what to deliver."""
@@ -154,7 +154,7 @@ class Store(Protocol):
         """Queue a notice for somebody's private chat; False when we know none."""
 
     async def window(
-        self, chat: int, *, start: int, tokens: int, before: int | None = None
+        self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
     ) -> list[Message]:
         """Return the newest messages after `start` that fit into `tokens`, oldest first.
 
@@ -163,7 +163,7 @@ class Store(Protocol):
         Args:
             chat: The chat's id in the store.
             start: A running sum of tokens, as `Message.total`.
-            tokens: Most tokens in all.
+            tokens: Most tokens in all; None for no bound.
             before: A turn; its messages and later ones are left out, though they count.
         """
 

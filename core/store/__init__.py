@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.store import history, people, queue
-from core.store.sqlite import Database, open_database
+from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
     Incoming,
     Kind,
@@ -21,13 +21,17 @@ from core.types import (
 __all__ = ["DatabaseStore", "open_store"]
 
 
-async def open_store(path: Path) -> "DatabaseStore":
+async def open_store(path: Path, *, clock: Clock = now) -> "DatabaseStore":
     """Open the database file and free the leases that a crashed process left in it.
+
+    Args:
+        path: Of the file; created where it is missing.
+        clock: Tells the milliseconds since 1970.
 
     Raises:
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
     """
-    database = await open_database(path)
+    database = await open_database(path, clock=clock)
     await database.run(queue.release_all)
     return DatabaseStore(database)
 
@@ -72,7 +76,7 @@ class DatabaseStore:
         return await self._run(queue.notify, person, text)
 
     async def window(
-        self, chat: int, *, start: int, tokens: int, before: int | None = None
+        self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
     ) -> list[Message]:
         return await self._run(history.window, chat, start=start, tokens=tokens, before=before)
 

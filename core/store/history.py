@@ -5,7 +5,9 @@ from core.store.sqlite import Tx
 from core.types import Lease, Message, Turn, Usage
 
 
-def window(tx: Tx, chat: int, *, start: int, tokens: int, before: int | None) -> list[Message]:
+def window(
+    tx: Tx, chat: int, *, start: int, tokens: int | None, before: int | None
+) -> list[Message]:
     """Return the newest messages after `start` that fit into `tokens`, oldest first.
 
     Messages of the turn `before` and of later ones are left out.
@@ -16,7 +18,7 @@ def window(tx: Tx, chat: int, *, start: int, tokens: int, before: int | None) ->
     last = tx.one("SELECT total FROM chat WHERE id = ?", chat)
     if not last:
         return []
-    floor = max(start, last["total"] - tokens)
+    floor = start if tokens is None else max(start, last["total"] - tokens)
     rows = tx.all(
         "SELECT * FROM message WHERE chat_id = ? AND total > ? AND total - tokens >= ?"
         " ORDER BY total",
@@ -74,11 +76,11 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
     """Return the chat's last turn that was no command."""
     row = check(tx, held)
     last = tx.one(
-        "SELECT MAX(turn) AS turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL"
-        " AND kind = 'message'",
+        "SELECT turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL AND kind = 'message'"
+        " ORDER BY turn DESC LIMIT 1",
         held.chat_id,
     )
-    if not last or last["turn"] is None:
+    if not last:
         return None
     rows = tx.all(
         "SELECT * FROM inbox WHERE chat_id = ? AND turn = ? ORDER BY id",

@@ -1,6 +1,7 @@
 """Transactions of access: who is known, who asked to be let in, who was."""
 
 import secrets
+from dataclasses import replace
 
 from core.store.sqlite import Row, Tx
 from core.types import Known
@@ -27,7 +28,8 @@ def ask(tx: Tx, person: str) -> tuple[str, bool]:
         return row["code"], False
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
     tx.run(
-        "UPDATE person SET status = 'asked', code = ?, asked_at = ? WHERE id = ?",
+        "UPDATE person SET status = CASE status WHEN '' THEN 'asked' ELSE status END,"
+        " code = ?, asked_at = ? WHERE id = ?",
         code,
         tx.now,
         person,
@@ -46,7 +48,7 @@ def decide(tx: Tx, who: str, status: str) -> Known | None:
     if not row:
         return None
     tx.run("UPDATE person SET status = ?, code = NULL WHERE id = ?", status, row["id"])
-    return _known(row)
+    return replace(_known(row), status=status)
 
 
 def everybody(tx: Tx) -> list[Known]:

@@ -3,11 +3,13 @@
 Plain functions of a transaction; see `core.protocols.Store` for what each promises.
 """
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import takewhile
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from core.errors import LeaseLostError
 from core.store.sqlite import Row, Tx
@@ -27,7 +29,7 @@ from core.types import (
 LEASE_MS = 30_000
 LONGEST_WAIT_MS = 60_000
 MERGE_MS = 20  # messages of one poll, stored one after the other, are one turn
-PARTIAL_MS = 1_000  # the rest of a split paste follows within a second
+PARTIAL_MS = 1_000  # the rest of a split paste follows within a second; no wait is prolonged more
 MOST_MERGED = 50
 
 _BODY = TypeAdapter(Incoming)
@@ -35,10 +37,13 @@ _BODY = TypeAdapter(Incoming)
 
 def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     """Store a message unless its event is known; make its chat ready when it is idle."""
-    chat = _chat(tx, incoming.chat)
+    row = _chat(tx, incoming.chat)
+    chat = row["id"]
     ready_at = tx.now + (
         PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
     )
+    if not row["is_leased"]:
+        ready_at = min(ready_at, _patience(tx, chat, default=ready_at))
     stored = tx.run(
         "INSERT INTO inbox (platform, event, chat_id, person, kind, body, ready_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -47,7 +52,7 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
         chat,
         incoming.person.id,
         kind,
-        _BODY.dump_json(incoming).decode(),
+        _body(incoming),
         ready_at,
     )
     if stored:
@@ -56,18 +61,35 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     return bool(stored)
 
 
-def _chat(tx: Tx, chat: Chat) -> int:
+def _body(incoming: Incoming) -> str:
+    try:
+        return _BODY.dump_json(incoming).decode()
+    except PydanticSerializationError:  # a lone surrogate; the transaction replaces it
+        return json.dumps(asdict(incoming), ensure_ascii=False)
+
+
+def _patience(tx: Tx, chat: int, *, default: int) -> int:
+    """Return until when what waits in an idle chat may be kept waiting for more."""
+    first = tx.one(
+        "SELECT ready_at FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT 1",
+        chat,
+    )
+    return first["ready_at"] + PARTIAL_MS if first else default
+
+
+def _chat(tx: Tx, chat: Chat) -> Row:
     # An upsert, so that the row is locked before the inbox is written: the next worker's last
     # look then either sees the message or comes before it is stored.
-    row = tx.one(
+    [row] = tx.all(
         "INSERT INTO chat (platform, ref, is_private, title) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title RETURNING id",
+        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title"
+        " RETURNING id, is_leased",
         chat.platform,
         chat.ref,
         int(chat.is_private),
         chat.title,
     )
-    return int(row["id"]) if row else 0
+    return row
 
 
 def _meet(tx: Tx, incoming: Incoming, chat: int) -> None:
@@ -159,9 +181,13 @@ def release_all(tx: Tx) -> None:
 
 
 def postpone(tx: Tx, held: Lease, milliseconds: int) -> None:
-    """Let the lease expire soon; its expiry is the retry."""
+    """Give the chat up; it becomes ready again later, and not by a new message."""
     check(tx, held)
-    tx.run("UPDATE chat SET ready_at = ? WHERE id = ?", tx.now + milliseconds, held.chat_id)
+    tx.run(
+        "UPDATE chat SET ready_at = ?, epoch = epoch + 1 WHERE id = ?",
+        tx.now + milliseconds,
+        held.chat_id,
+    )
 
 
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
@@ -304,7 +330,8 @@ def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
 
 
 def _is_alike(row: Row, head: Row) -> bool:
-    return bool(row["kind"] == head["kind"] and row["person"] == head["person"])
+    # A turn that is tried again stays as it was: what may be poison takes nothing with it.
+    return all(row[name] == head[name] for name in ("kind", "person", "attempts"))
 
 
 def _unsent(tx: Tx, held: Lease) -> Outgoing | None:

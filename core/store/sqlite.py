@@ -21,7 +21,13 @@ log = logging.getLogger(__name__)
 Row = sqlite3.Row
 P = ParamSpec("P")
 T = TypeVar("T")
+Clock = Callable[[], int]
 _Job = tuple[asyncio.Future[Any], Callable[["Tx"], Any]]
+
+
+def now() -> int:
+    """Return the milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 class Tx:
@@ -31,22 +37,28 @@ class Tx:
         now: Milliseconds since 1970, the same throughout the transaction.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection = connection
-        self.now = time.time_ns() // 1_000_000
+        self.now = now
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return how many rows it changed."""
-        return self._connection.execute(sql, values).rowcount
+        return self._execute(sql, values).rowcount
 
     def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        return self._connection.execute(sql, values).fetchall()
+        return self._execute(sql, values).fetchall()
 
     def one(self, sql: str, *values: object) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        row: sqlite3.Row | None = self._execute(sql, values).fetchone()
         return row
+
+    def _execute(self, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, values)
+        except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 can carry
+            return self._connection.execute(sql, [_sound(value) for value in values])
 
 
 class Database:
@@ -57,9 +69,10 @@ class Database:
     the whole group. A job is durable when `run` returns (WAL, synchronous=FULL).
     """
 
-    def __init__(self, connection: aiosqlite.Connection, lock: BinaryIO) -> None:
+    def __init__(self, connection: aiosqlite.Connection, lock: BinaryIO, *, clock: Clock) -> None:
         self._connection = connection
         self._lock = lock
+        self._clock = clock
         self._waiting: list[_Job] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -83,7 +96,9 @@ class Database:
         while self._waiting:
             jobs, self._waiting = self._waiting, []
             try:
-                results = await _in_thread(self._connection, _transact, [job for _, job in jobs])
+                results = await _in_thread(
+                    self._connection, _transact, [job for _, job in jobs], self._clock()
+                )
             except (sqlite3.Error, ValueError) as error:
                 results = [_store_error(error)] * len(jobs)
             for (future, _), result in zip(jobs, results, strict=True):
@@ -110,10 +125,12 @@ async def _in_thread(connection: aiosqlite.Connection, work: Callable[..., T], *
     return await execute(work, connection._conn, *args)  # noqa: SLF001
 
 
-def _transact(connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+def _transact(
+    connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]], now: int
+) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        results = [_attempt(connection, job) for job in jobs]
+        results = [_attempt(Tx(connection, now), connection, job) for job in jobs]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -122,10 +139,10 @@ def _transact(connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]
     return results
 
 
-def _attempt(connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401
+def _attempt(tx: Tx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401
     connection.execute("SAVEPOINT job")
     try:
-        result = job(Tx(connection))
+        result = job(tx)
     except BaseException as error:
         if not connection.in_transaction:
             raise  # SQLite rolled the whole group back (disk full, I/O error)
@@ -133,6 +150,12 @@ def _attempt(connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  
         result = _store_error(error) if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE job")
     return result
+
+
+def _sound(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def _store_error(error: BaseException) -> StoreError:
@@ -144,10 +167,14 @@ def _store_error(error: BaseException) -> StoreError:
     return mapped
 
 
-async def open_database(path: Path) -> Database:
+async def open_database(path: Path, *, clock: Clock = now) -> Database:
     """Open the file, creating it and bringing it to the newest schema where needed.
 
     The file belongs to one process at a time.
+
+    Args:
+        path: Of the file.
+        clock: Tells the milliseconds since 1970.
 
     Raises:
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
@@ -168,7 +195,7 @@ async def open_database(path: Path) -> Database:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
-    return Database(connection, lock)
+    return Database(connection, lock, clock=clock)
 
 
 def _lock(path: Path) -> BinaryIO:

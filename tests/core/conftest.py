@@ -2,11 +2,15 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from core.llm import OpenAIChat
+from core.protocols import Store
+from core.store import open_store
 from tests.core.hearing import MakeChat
+from tests.core.stand_ins import StandInClock
 from tests.servers.openai import OpenAIServer
 
 
@@ -33,3 +37,20 @@ async def make_chat(openai_server: OpenAIServer) -> AsyncIterator[MakeChat]:
 def chat(make_chat: MakeChat) -> OpenAIChat:
     """A client of the loopback server."""
     return make_chat()
+
+
+@pytest.fixture
+def clock() -> StandInClock:
+    """The clock of `store`."""
+    return StandInClock()
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: StandInClock
+) -> AsyncIterator[Store]:
+    """An empty store of every kind there is."""
+    assert request.param == "sqlite"
+    opened = await open_store(tmp_path / "causerie.db", clock=clock)
+    yield opened
+    await opened.close()

@@ -13,6 +13,7 @@ from core.types import (
     Message,
     ModelEvent,
     Person,
+    Role,
     Transcript,
     Usage,
     Voice,
@@ -22,6 +23,9 @@ ANN = Person(id="desk:1", name="Ann")
 BOB = Person(id="desk:2", name="Bob")
 CHAT = Chat(platform="desk", ref="1", is_private=True)
 GROUP = Chat(platform="desk", ref="-7", is_private=False, title="Family")
+
+# Longer than any lease, merge window or back-off lasts.
+LONG = 61.0
 
 Script = Callable[[Sequence[Message], Sequence[str]], AsyncIterator[ModelEvent]]
 
@@ -48,6 +52,26 @@ def incoming(
         is_partial=is_partial,
         **fields,  # type: ignore[arg-type]
     )
+
+
+def said(text: str, *, role: Role = "user", name: str = "", tokens: int = 10) -> Message:
+    """Return a message of the history that counts `tokens`."""
+    return Message(role=role, content=text, name=name, tokens=tokens)
+
+
+class StandInClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self._now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        """Return the milliseconds since 1970."""
+        return self._now
+
+    def move(self, seconds: float = LONG) -> None:
+        """Let time pass."""
+        self._now += round(seconds * 1000)
 
 
 def plain_usage(prompt: Sequence[Message], models: Sequence[str], text: str) -> Usage:

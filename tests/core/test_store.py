@@ -1,0 +1,373 @@
+"""The contract of every store, part one: messages in, chats leased, turns finished, texts out."""
+
+import asyncio
+
+import pytest
+
+from core.errors import LeaseLostError
+from core.protocols import Store
+from core.types import (
+    Chat,
+    Outcome,
+    Outgoing,
+    Person,
+    Quoted,
+    Transcript,
+    Turn,
+    Usage,
+    Voice,
+)
+from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, incoming, said
+from tests.core.storing import CEE, expect_turn, put, ready, take, take_turn, texts
+
+
+async def test_a_message_comes_back_as_it_went_in(store: Store, clock: StandInClock) -> None:
+    """The stored row is enough to answer: nothing of a message is lost."""
+    message = incoming(
+        1,
+        "héllo 😀\n\x00",
+        chat=Chat(platform="desk", ref="-7/3", is_private=False, title="Family ☕"),
+        voice=Voice(ref="file", seconds=1.5, size=10, mime="audio/ogg", name="a.ogg"),
+        quoted=Quoted(name="Bob", text="before", voice=Voice(ref="older")),
+        unreadable="a picture",
+    )
+    assert await store.put(message, "message")
+    lease, turn = await take_turn(store, clock)
+    assert turn.messages == (message,)
+    assert lease.chat == message.chat
+    assert (turn.kind, turn.attempts, turn.posted, turn.stoppers) == ("message", 1, (), ())
+
+
+async def test_an_event_is_taken_in_once(store: Store, clock: StandInClock) -> None:
+    """A redelivered event changes nothing, not even after it was answered."""
+    await put(store, 1)
+    assert not await store.put(incoming(1, "other words"), "message")
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1"]
+    await store.finish(lease, turn, Outcome())
+    assert await store.next(lease) is None
+    assert not await store.put(incoming(1, "m1"), "message")
+    clock.move()
+    assert not await ready(store)
+
+
+async def test_events_are_told_apart_by_platform(store: Store) -> None:
+    """The same event id on another platform is another message."""
+    other = Chat(platform="phone", ref=CHAT.ref, is_private=True)
+    await put(store, 1)
+    await put(store, 1, chat=other)
+
+
+async def test_text_that_no_database_takes_is_mended(store: Store, clock: StandInClock) -> None:
+    """Half a character is replaced, wherever it stands, instead of failing for ever."""
+    person = Person(id="desk:1", name="An\udcffn")
+    chat = Chat(platform="desk", ref="1", is_private=True, title="\ud800")
+    await store.put(incoming(1, "\ud83d\ude00 \ud83d!", chat=chat, person=person), "message")
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["😀 \ufffd!"]
+    assert turn.person.name == "An\ufffdn"
+    outgoing = await store.finish(lease, turn, Outcome(text="\ude00", history=(said("\ud83d"),)))
+    assert outgoing
+    assert outgoing.text == "\ufffd"
+
+
+async def test_only_asked_platforms_are_leased(store: Store, clock: StandInClock) -> None:
+    """A process works on the chats of its own bots; the longest wait comes first."""
+    other = Chat(platform="phone", ref="9", is_private=True)
+    for number, chat in enumerate((GROUP, other, CHAT)):
+        await put(store, number, chat=chat)
+        clock.move(0.02)
+    work, _ = await store.lease(["desk", "none"], 9)
+    assert [lease.chat for lease, _ in work] == [GROUP, CHAT]
+    work, _ = await store.lease(["phone"], 9)
+    assert [lease.chat for lease, _ in work] == [other]
+
+
+async def test_lease_keeps_its_limit_and_tells_when_to_come_back(
+    store: Store, clock: StandInClock
+) -> None:
+    """No more chats are leased than asked for; what is left is ready at once."""
+    chats = [Chat(platform="desk", ref=str(n), is_private=True) for n in range(5)]
+    for number, chat in enumerate(chats):
+        await put(store, number, chat=chat)
+    assert await store.lease(["desk"], 9) == ([], 0.02)
+    clock.move(0.02)
+    work, wait = await store.lease(["desk"], 3)
+    assert [lease.chat for lease, _ in work] == chats[:3]
+    assert wait == 0
+    work, wait = await store.lease(["desk"], 3)
+    assert [lease.chat for lease, _ in work] == chats[3:]
+    assert wait == pytest.approx(30)
+    clock.move()
+    assert await store.lease(["none"], 3) == ([], 60)
+
+
+async def test_one_worker_at_a_time_has_a_chat(store: Store, clock: StandInClock) -> None:
+    """A leased chat is not leased again before its lease has ended; renewing prolongs it."""
+    await put(store, 1)
+    lease, _ = await take(store, clock)
+    await put(store, 2)
+    clock.move(29)
+    assert not await ready(store)
+    assert await store.renew([lease]) == set()
+    clock.move(29)
+    assert not await ready(store)
+    clock.move(1)
+    [(second, turn)] = await ready(store)
+    assert isinstance(turn, Turn)
+    assert turn.attempts == 2
+    assert second.epoch > lease.epoch
+    assert await store.renew([lease, second]) == {lease.chat_id}
+
+
+async def test_a_late_worker_writes_nothing(store: Store, clock: StandInClock) -> None:
+    """Whoever lost the lease is refused by every method, and changes nothing."""
+    await put(store, 1)
+    late, turn = await take_turn(store, clock)
+    lease, again = await take_turn(store, clock, seconds=30)
+    usage = Usage(purpose="chat", model="m", input=1)
+    transcript = Transcript(text="hm", usage=(usage,))
+    outcome = Outcome(text="late", history=(said("late"),), usage=(usage,))
+    for refused in (
+        store.next(late),
+        store.release(late, turn=turn),
+        store.postpone(late, 0),
+        store.finish(late, turn, outcome),
+        store.heard(late, turn, 0, transcript),
+        store.forget(late),
+        store.choose(late, model="m"),
+        store.last_turn(late),
+    ):
+        with pytest.raises(LeaseLostError):
+            await refused
+    assert await store.window(lease.chat_id, start=0) == []
+    await store.release(lease, turn=again)
+    lease, again = await take_turn(store, clock)
+    assert again.attempts == 2
+    assert not again.transcripts
+    assert again.state.model == ""
+
+
+@pytest.mark.parametrize("ending", ["release", "postpone", "next"])
+async def test_a_lease_given_up_cannot_be_renewed(
+    store: Store, clock: StandInClock, ending: str
+) -> None:
+    """A heartbeat that was under way when the work ended does not hold the chat any longer."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    if ending == "release":
+        await store.release(lease)
+    elif ending == "postpone":
+        await store.postpone(lease, 1)
+    else:
+        await store.finish(lease, turn, Outcome())
+        assert await store.next(lease) is None
+    assert await store.renew([lease]) == {lease.chat_id}
+    with pytest.raises(LeaseLostError):
+        await store.next(lease)
+
+
+async def test_a_postponed_chat_rests_whatever_arrives(store: Store, clock: StandInClock) -> None:
+    """A back-off is kept even when the person writes again; the retry counts as an attempt."""
+    await put(store, 1)
+    lease, _ = await take(store, clock)
+    await store.postpone(lease, 5)
+    await put(store, 2)
+    clock.move(4.99)
+    assert not await ready(store)
+    assert (await store.lease(["desk"], 9))[1] == pytest.approx(0.01)
+    _, turn = await take_turn(store, clock, seconds=0.01)
+    assert (texts(turn), turn.attempts) == (["m1"], 2)
+
+
+async def test_released_work_does_not_count_as_attempted(
+    store: Store, clock: StandInClock
+) -> None:
+    """What was let go unfinished is ready at once, as if it had never been taken up."""
+    await put(store, 1, 2)
+    lease, turn = await take_turn(store, clock)
+    await store.release(lease, turn=turn)
+    [(lease, again)] = await ready(store)
+    assert again == turn
+    await store.release(lease)
+    [(_, again)] = await ready(store)
+    assert isinstance(again, Turn)
+    assert again.attempts == 2
+
+
+async def test_what_one_person_writes_in_a_row_is_one_turn(
+    store: Store, clock: StandInClock
+) -> None:
+    """Messages merge up to the next person or command; a command stands alone."""
+    await put(store, 1, 2, chat=GROUP)
+    await put(store, 3, chat=GROUP, person=BOB)
+    await put(store, 4, chat=GROUP)
+    await put(store, 5, 6, chat=GROUP, kind="command")
+    await put(store, 7, chat=GROUP)
+    lease, turn = await take_turn(store, clock)
+    found = []
+    while turn:
+        found.append((turn.kind, turn.person, texts(turn)))
+        assert turn.id == turn.ids[0]
+        await store.finish(lease, turn, Outcome())
+        work = await store.next(lease)
+        if work is None:
+            break
+        assert isinstance(work, Turn)
+        turn = work
+    assert found == [
+        ("message", ANN, ["m1", "m2"]),
+        ("message", BOB, ["m3"]),
+        ("message", ANN, ["m4"]),
+        ("command", ANN, ["m5"]),
+        ("command", ANN, ["m6"]),
+        ("message", ANN, ["m7"]),
+    ]
+
+
+async def test_a_burst_waits_for_its_last_message(store: Store, clock: StandInClock) -> None:
+    """Each message prolongs the short wait for a next one, by no more than a second in all."""
+    for number in range(50):
+        assert not await ready(store)
+        await put(store, number)
+        clock.move(0.019)
+    for number in range(50, 60):
+        await put(store, number)
+        clock.move(0.007)
+    lease, turn = await take_turn(store, clock, seconds=0)
+    assert len(turn.ids) == 50
+    await store.finish(lease, turn, Outcome())
+    turn = await expect_turn(store, lease)
+    assert len(turn.ids) == 10
+
+
+async def test_part_of_a_split_text_waits_for_its_rest(store: Store, clock: StandInClock) -> None:
+    """The rest of a split paste joins it, if it comes within a second; else it goes alone."""
+    await store.put(incoming(1, "m1", is_partial=True), "message")
+    clock.move(0.9)
+    assert not await ready(store)
+    await put(store, 2)
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1", "m2"]
+    await store.put(incoming(3, "m3", is_partial=True), "message")
+    await store.finish(lease, turn, Outcome())
+    assert await store.next(lease) is None
+    clock.move(0.99)
+    assert not await ready(store)
+    _, turn = await take_turn(store, clock, seconds=0.01)
+    assert texts(turn) == ["m3"]
+
+
+async def test_a_command_does_not_wait(store: Store, clock: StandInClock) -> None:
+    """A command makes its chat ready at once, and what stands before it with it."""
+    await store.put(incoming(1, "m1", is_partial=True), "message")
+    await put(store, 2, kind="command")
+    _, turn = await take_turn(store, clock, seconds=0)
+    assert texts(turn) == ["m1"]
+
+
+async def test_a_turn_that_is_tried_again_stays_as_it_was(
+    store: Store, clock: StandInClock
+) -> None:
+    """What came after a failed attempt is a turn of its own, so that poison stays alone."""
+    await put(store, 1, 2)
+    lease, _ = await take(store, clock)
+    await put(store, 3)
+    await store.postpone(lease, 0)
+    lease, turn = await take_turn(store, clock)
+    assert (texts(turn), turn.attempts) == (["m1", "m2"], 2)
+    await store.finish(lease, turn, Outcome(buried="poison"))
+    turn = await expect_turn(store, lease)
+    assert (texts(turn), turn.attempts) == (["m3"], 1)
+
+
+async def test_waiting_stops_are_seen(store: Store, clock: StandInClock) -> None:
+    """A turn tells whose /stop waits behind it, its own and later ones excepted."""
+    await put(store, 1, chat=GROUP)
+    await put(store, 2, chat=GROUP, person=BOB, kind="stop")
+    await put(store, 3, chat=GROUP, person=CEE, kind="stop")
+    lease, turn = await take_turn(store, clock)
+    assert turn.stoppers == (BOB.id, CEE.id)
+    await store.finish(lease, turn, Outcome())
+    turn = await expect_turn(store, lease)
+    assert (turn.kind, turn.stoppers) == ("stop", (CEE.id,))
+
+
+async def test_a_message_put_while_its_chat_is_leased_is_found(
+    store: Store, clock: StandInClock
+) -> None:
+    """Whether it comes before or after the worker's last look, it is answered next."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome())
+    _, last = await asyncio.gather(put(store, 2), store.next(lease))
+    assert last is None
+    _, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m2"]
+
+
+async def test_texts_come_out_in_order_before_new_work(store: Store, clock: StandInClock) -> None:
+    """An unsent text blocks what follows in its chat, until it is said to stand there."""
+    await put(store, 1, 2, chat=GROUP)
+    await put(store, 3, chat=GROUP, person=BOB)
+    lease, turn = await take_turn(store, clock)
+    outgoing = await store.finish(lease, turn, Outcome(text="hello"))
+    assert outgoing
+    assert (outgoing.turn, outgoing.to, outgoing.text) == (turn.id, "2", "hello")
+    assert outgoing.chat == GROUP
+    assert await store.next(lease) == outgoing
+    await store.postpone(lease, 0)
+    lease, again = await take(store, clock)
+    assert again == outgoing
+    work = await store.next(lease, sent=outgoing.id)
+    assert isinstance(work, Turn)
+    assert texts(work) == ["m3"]
+
+
+async def test_receipts_come_back_with_the_work(store: Store, clock: StandInClock) -> None:
+    """What was posted is known to the next attempt, in order, and to the final text."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    for part, ref in ((1, "b"), (0, "x"), (0, "a")):
+        await store.posted(turn.id, part, ref)
+    await store.postpone(lease, 0)
+    lease, turn = await take_turn(store, clock)
+    assert turn.posted == ("a", "b")
+    outgoing = await store.finish(lease, turn, Outcome(text="hello"))
+    assert outgoing
+    assert outgoing.posted == ("a", "b")
+
+
+async def test_a_transcript_is_kept_for_the_next_attempt(
+    store: Store, clock: StandInClock
+) -> None:
+    """What was heard, be it nothing, is known by its message's place in the turn."""
+    await put(store, 1, 2, 3)
+    lease, turn = await take_turn(store, clock)
+    await store.heard(lease, turn, 2, Transcript(text="hm", usage=()))
+    await store.heard(lease, turn, 0, Transcript(text="", usage=()))
+    await store.postpone(lease, 0)
+    _, turn = await take_turn(store, clock)
+    assert turn.transcripts == {0: "", 2: "hm"}
+
+
+async def test_a_notice_reaches_the_private_chat(store: Store, clock: StandInClock) -> None:
+    """A notice waits for its chat like any text; who never wrote in private gets none."""
+    await put(store, 1, chat=GROUP)
+    assert not await store.notify(ANN.id, "psst")
+    assert not await store.notify("desk:404", "psst")
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome())
+    assert await store.next(lease) is None
+    await put(store, 2)
+    lease, turn = await take_turn(store, clock)
+    assert await store.notify(ANN.id, "while leased")
+    await store.finish(lease, turn, Outcome())
+    notice = await store.next(lease)
+    assert isinstance(notice, Outgoing)
+    assert (notice.turn, notice.to, notice.text) == (None, None, "while leased")
+    assert await store.next(lease, sent=notice.id) is None
+    assert await store.notify(ANN.id, "while idle")
+    _, notice = await take(store, clock)
+    assert isinstance(notice, Outgoing)
+    assert (notice.chat, notice.text, notice.posted) == (CHAT, "while idle", ())
