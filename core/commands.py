@@ -94,14 +94,11 @@ def kind_of(text: str) -> Kind:
 
 def split(text: str) -> tuple[str, str]:
     """Return a command's name and its arguments; an empty name if `text` is none."""
-    head, _, arguments = text.strip().partition(" ")
-    if "\n" in head:
-        head, _, rest = text.strip().partition("\n")
-        arguments = rest
+    head, *rest = text.split(maxsplit=1) or [""]
     name = head[1:].lower()
     if not head.startswith("/") or not name.replace("_", "").isalnum():
         return "", ""
-    return name, arguments.strip()
+    return name, "".join(rest).strip()
 
 
 async def _start(called: Called) -> Answered:
@@ -128,8 +125,9 @@ async def _stop(_: Called) -> Answered:
 
 
 async def _retry(called: Called) -> Answered:
-    turn = await called.rooms.store.last_turn(called.lease)
-    if turn is None:
+    rooms, chat = called.rooms, called.lease.chat
+    turn = await rooms.store.last_turn(called.lease)
+    if turn is None or not await rooms.access.may(turn.person.id, chat):
         return "There is nothing to answer again yet."
     return Again(turn=turn)
 

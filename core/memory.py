@@ -27,6 +27,8 @@ HIGH, LOW = 0.8, 0.4
 SUMMARY_SHARE = 8  # a summary takes at most one eighth of the prompt
 EXCERPT_TOKENS = 30
 SHRINK, LEAST_SHARE = 0.7, 0.15
+LEAST_PROMPT = 96  # holds a cut persona, a name and a few words of the message
+LEAST_SUMMARY = 32  # below, the room serves the message better
 NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
 TRANSCRIPT_MARGIN = 64  # framing of the summary's own prompt
 
@@ -51,6 +53,11 @@ class Budget:
 
     prompt: int
     reply: int
+
+    @property
+    def summary(self) -> int:
+        """For the summary within the prompt."""
+        return self.prompt // SUMMARY_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +127,12 @@ class Memory:
         Returns:
             False when there is nothing left to give up.
         """
-        for name in names:
-            self._shares[name] = self._shares.get(name, 1.0) * SHRINK
-        return min(self._shares[name] for name in names) > LEAST_SHARE
+        shares = {name: self._shares.get(name, 1.0) * SHRINK for name in names}
+        prompt = self.budget(names).prompt * SHRINK
+        if min(shares.values()) < LEAST_SHARE or prompt < LEAST_PROMPT:
+            return False
+        self._shares |= shares
+        return True
 
     def _calibration(self, name: str) -> tokens.Calibration:
         if name not in self._learned:
@@ -165,8 +175,8 @@ class Memory:
         room = budget.prompt - tokens.PRIMER_TOKENS
         persona = tokens.shorten(persona, room // 2)
         fixed = [await weighed(Message(role="system", content=persona))]
-        if state.summary:
-            text = tokens.shorten(state.summary, room // SUMMARY_SHARE)
+        if state.summary and budget.summary >= LEAST_SUMMARY:
+            text = tokens.shorten(state.summary, budget.summary)
             fixed.append(await weighed(Message(role="system", content=EARLIER + text)))
         room -= _sum(fixed)
         shown = await self._fit(asked, room)
@@ -231,20 +241,20 @@ class Memory:
     async def _fold(
         self, chat: int, state: ChatState, *, room: int, recalled: Recalled, model: ChatModel
     ) -> None:
-        live = state.total - state.start
-        messages = await self._store.window(chat, start=state.start, tokens=live)
+        messages = await self._store.window(chat, start=state.start)
         kept = _from_a_question(_newest(messages, int(room * LOW)))
         folded = messages[: len(messages) - len(kept)]
         if not folded:
             return
         answer = await self._summarise(state.summary, folded, recalled)
-        await _finish_quietly(answer, model)
+        if answer.prompt.predicted <= recalled.budget.prompt:
+            await _finish_quietly(answer, model)
         text = answer.text if answer.is_complete else _excerpts(state.summary, folded)
         await self._store.compact(
             chat,
             old=state.start,
             new=folded[-1].total,
-            summary=tokens.shorten(text, recalled.budget.prompt // SUMMARY_SHARE),
+            summary=tokens.shorten(text, recalled.budget.summary),
             usage=answer.spent(),
         )
         log.info(
@@ -273,8 +283,7 @@ class Memory:
 async def weighed(message: Message) -> Message:
     """Return the message with the tokens it adds to a prompt, counted once."""
     content = await tokens.counted(message.content)
-    framing = tokens.message_tokens(replace(message, content="", tokens=0))
-    return replace(message, tokens=content + framing)
+    return replace(message, tokens=content + tokens.framing(message))
 
 
 async def _finish_quietly(answer: Answer, model: ChatModel) -> None:

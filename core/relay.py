@@ -44,14 +44,29 @@ class _Held:
     """A chat this process works on.
 
     Attributes:
-        stop: Ends the answer that is being written; None while none is.
         turn: What would have to be done again if the work ended now.
+        stop: Ends the answer that is being written; None while none is.
+        is_stopped: Somebody has ended the turn, maybe before its work began.
     """
 
     lease: Lease
     task: asyncio.Task[None] | None = None
-    stop: asyncio.Timeout | None = None
     turn: Turn | None = None
+    stop: asyncio.Timeout | None = None
+    is_stopped: bool = False
+
+    def take(self, work: Outgoing | Turn | None) -> None:
+        """Go on to the next piece of work."""
+        self.turn = work if isinstance(work, Turn) else None
+        self.is_stopped = False
+
+    def stop_turn(self) -> None:
+        """End the turn at work with what it has come to; a /stop itself is left alone."""
+        if self.turn is None or self.turn.kind == "stop":
+            return
+        self.is_stopped = True
+        if self.stop and not self.stop.expired():
+            self.stop.reschedule(0)
 
 
 class Relay:
@@ -61,12 +76,27 @@ class Relay:
         store: What survives a crash.
         turns: What to answer.
         bots: By name; only their chats are worked on.
+        most_chats: Answered at the same time.
+        heartbeat_seconds: Between two renewals of all leases; well below a lease's length.
+        drain_seconds: That work under way has to end when `run` is cancelled.
     """
 
-    def __init__(self, *, store: Store, turns: Turns, bots: Mapping[str, Bot]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        turns: Turns,
+        bots: Mapping[str, Bot],
+        most_chats: int = MOST_CHATS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
         self._store = store
         self._turns = turns
         self._bots = bots
+        self._most_chats = most_chats
+        self._heartbeat_seconds = heartbeat_seconds
+        self._drain_seconds = drain_seconds
         self._held: dict[tuple[str, str], _Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -83,21 +113,28 @@ class Relay:
             return
         self._wake.set()
         held = self._held.get(_place(incoming.chat))
-        if kind == "stop" and held and await self._turns.may_stop(incoming) and held.stop:
-            held.stop.reschedule(0)
+        if kind == "stop" and held and await self._turns.may_stop(incoming):
+            held.stop_turn()
 
     async def run(self) -> None:
         """Answer what waits, until cancelled; then let go in good order, within seconds."""
         heart = asyncio.create_task(self._beat())
+        leasing = asyncio.create_task(self._lease())
         try:
-            while True:
-                await self._lease_ready()
+            # A lease that is just being taken has to be let go as well.
+            await asyncio.shield(leasing)
         finally:
+            self._is_draining = True
+            self._wake.set()
+            await self._drain(leasing)
             heart.cancel()
-            await self._drain()
+
+    async def _lease(self) -> None:
+        while not self._is_draining:
+            await self._lease_ready()
 
     async def _lease_ready(self) -> None:
-        free = MOST_CHATS - len(self._held)
+        free = self._most_chats - len(self._held)
         self._wake.clear()
         try:
             work, wait = await self._store.lease(tuple(self._bots), free)
@@ -106,6 +143,7 @@ class Relay:
             work, wait = [], STORE_RETRY_SECONDS
         for lease, first in work:
             held = _Held(lease=lease)
+            held.take(first)
             self._held[_place(lease.chat)] = held
             held.task = asyncio.create_task(self._serve(held, first))
         with contextlib.suppress(TimeoutError):
@@ -114,10 +152,10 @@ class Relay:
     async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
         try:
             while work:
-                held.turn = work if isinstance(work, Turn) else None
                 if self._is_draining:
                     return await self._store.release(held.lease, turn=held.turn)
                 work = await self._do(held, work)
+                held.take(work)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreError):
                 await self._store.release(held.lease, turn=held.turn)
@@ -156,11 +194,14 @@ class Relay:
         turn = work.id if isinstance(work, Turn) else work.turn
         return Reply(
             chat=lease.chat,
-            key=turn or work.id,
+            key=-work.id if turn is None else turn,
             to=work.messages[-1].message if isinstance(work, Turn) else work.to,
             posted=work.posted,
-            record=partial(self._store.posted, turn) if turn else None,
+            record=None if turn is None else partial(self._record, turn),
         )
+
+    async def _record(self, turn: int, part: int, ref: str) -> None:
+        await self._insist(self._store.posted, turn, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
         began = time.monotonic()
@@ -180,6 +221,8 @@ class Relay:
         return outgoing
 
     async def _work(self, held: _Held, working: Working) -> Outcome:
+        if held.is_stopped:
+            return Outcome()
         try:
             async with asyncio.timeout(None) as held.stop:
                 return await self._turns.work(working)
@@ -229,7 +272,7 @@ class Relay:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(self._heartbeat_seconds)
             held = {h.lease.chat_id: h for h in self._held.values()}
             try:
                 lost = await self._store.renew([h.lease for h in held.values()])
@@ -241,15 +284,19 @@ class Relay:
                 if task:
                     task.cancel()
 
-    async def _drain(self) -> None:
-        self._is_draining = True
-        tasks = {held.task for held in self._held.values() if held.task} | self._background
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    async def _drain(self, leasing: asyncio.Task[None]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                while tasks := self._under_way(leasing):
+                    await asyncio.wait(tasks)
+        late = self._under_way(leasing)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    def _under_way(self, leasing: asyncio.Task[None]) -> set[asyncio.Task[None]]:
+        tasks = {held.task for held in self._held.values() if held.task}
+        return {task for task in tasks | self._background | {leasing} if not task.done()}
 
 
 def _place(chat: Chat) -> tuple[str, str]:
@@ -257,7 +304,7 @@ def _place(chat: Chat) -> tuple[str, str]:
 
 
 def _backoff(attempt: int) -> float:
-    longest = min(0.5 * 2**attempt, LONGEST_BACKOFF_SECONDS)
+    longest = min(0.5 * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 

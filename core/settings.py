@@ -69,10 +69,14 @@ class Settings(BaseSettings):
         None, description="language people speak, as ISO 639-1 (`de`); empty: detected"
     )
     context_tokens: int | None = Field(
-        None, ge=512, description="most tokens of a prompt; empty: what the model takes"
+        None,
+        ge=512,
+        description="most tokens of a prompt; empty: 16384, or less where a model takes less",
     )
     reply_tokens: int | None = Field(
-        None, ge=16, description="most tokens of a reply; empty: from the model's table"
+        None,
+        ge=16,
+        description="most tokens of a reply; empty: 4096, or less where a model writes less",
     )
     system_prompt: str | None = Field(None, description="the default persona, in your words")
     database_url: str = Field("sqlite:///causerie.db", description="where everything is kept")
@@ -100,7 +104,7 @@ class Settings(BaseSettings):
         for name in value:
             platform, _, number = name.partition(":")
             if not platform.isalpha() or not number.removeprefix("-").isdigit():
-                raise ValueError(f"{name!r} should look like platform:number")
+                raise ValueError("each should look like platform:number")
         return value
 
     @field_validator("chat_model", "speech_model")
@@ -149,6 +153,8 @@ def load(kind: type[S], **overrides: Any) -> S:  # noqa: ANN401 - any field
     """
     try:
         return kind(**overrides)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(".env: should be a readable file in UTF-8") from error
     except ValidationError as error:
         problems = (
             _problem(str(detail["loc"][0]), detail["msg"])

@@ -1,14 +1,15 @@
 """What a turn ends in: access, words, command or model, and what is remembered of it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from core import personas
+from core import personas, tokens
 from core.access import Access
-from core.answer import Answer, Prompt
-from core.commands import BY_NAME, Again, Ask, Called, Rooms, split
+from core.answer import Answer
+from core.commands import BY_NAME, Again, Answered, Ask, Called, Rooms, split
 from core.errors import (
     CauserieError,
     ContextLengthError,
@@ -19,12 +20,13 @@ from core.errors import (
 from core.memory import Memory, Recalled, weighed
 from core.protocols import ChatModel, Store
 from core.reply import Reply
-from core.types import Incoming, Lease, Message, Outcome, Purpose, Turn
+from core.types import Chat, Incoming, Lease, Message, Outcome, Person, Purpose, Turn
 from core.understand import Understanding
 
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
+NAME_TOKENS = 16  # of a person's name in a prompt; names can be as long as a short message
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,13 +140,20 @@ class Turns:
         chat = working.lease.chat
         if turn.attempts > MOST_ATTEMPTS:
             return await self._bury(working)
-        for stopper in turn.stoppers:
-            if await self._access.may(stopper, chat):
-                return Outcome()
-        if turn.kind != "message":
+        if turn.kind == "command":
+            return await self._command(working)
+        if await self._is_stopped(working):
+            return Outcome()
+        if turn.kind == "stop":
             return await self._command(working)
         await self._access.check(turn.person, chat)
         return await self._converse(working)
+
+    async def _is_stopped(self, working: Working) -> bool:
+        for stopper in working.turn.stoppers:
+            if await self._access.may(stopper, working.lease.chat):
+                return True
+        return False
 
     async def _bury(self, working: Working) -> Outcome:
         turn = working.turn
@@ -170,51 +179,41 @@ class Turns:
         if command.is_for_owners and not self._access.is_owner(turn.person.id):
             return Outcome(text=f"/{name} is for my owner only.")
         called = Called(rooms=self._rooms, lease=working.lease, turn=turn, arguments=arguments)
-        match await command.handler(called):
+        return await self._carry_out(working, await command.handler(called))
+
+    async def _carry_out(self, working: Working, answered: Answered) -> Outcome:
+        if not isinstance(answered, str) and await self._is_stopped(working):
+            return Outcome()
+        match answered:
             case str(text):
                 return Outcome(text=text)
             case Ask() as ask:
                 return await self._translate(working, ask)
             case Again(turn=earlier):
-                working.turn = replace(earlier, state=turn.state)
+                working.turn = replace(earlier, state=working.turn.state)
                 working.replaces = earlier.id
                 return await self._converse(working)
 
     async def _translate(self, working: Working, ask: Ask) -> Outcome:
-        working.lead = f"{ask.heard}\n\n" if ask.heard else ""
-        asked = Message(role="user", content=ask.text)
-        recalled = await self._memory.recall(
+        recall = partial(
+            self._memory.recall,
             working.lease.chat_id,
             replace(working.turn.state, start=0, total=0, summary=""),
             persona=ask.instruction,
-            asked=await weighed(asked),
+            asked=await weighed(Message(role="user", content=ask.text)),
             names=self._names(working.turn),
         )
-        await self._ask(working, recalled.prompt, "translate")
+        await self._ask(working, recall, heard=ask.heard, purpose="translate")
         return await working.outcome()
 
     async def _converse(self, working: Working) -> Outcome:
         turn = working.turn
         understood = await self._understanding.read(working.lease, turn)
-        working.lead = heard = f"{understood.heard}\n\n" if understood.heard else ""
-        if heard:
-            working.show("")
-        name = "" if working.lease.chat.is_private else turn.person.name
+        name = _speaker(working.lease.chat, turn.person)
         asked = await weighed(Message(role="user", content=understood.content, name=name))
-        while True:
-            recalled = await self._recall(working.lease, turn, asked, working.replaces)
-            working.recalled = recalled
-            working.asked = recalled.asked
-            if recalled.left_out:
-                working.lead = heard + _shortened(recalled.left_out)
-            try:
-                await self._ask(working, recalled.prompt)
-            except ContextLengthError:
-                log.warning("prompt too long chat=%d", working.lease.chat_id)
-                if not self._memory.tighten(recalled.prompt.models):
-                    raise
-            else:
-                return await working.outcome()
+        recall = partial(self._recall, working.lease, turn, asked, working.replaces)
+        await self._ask(working, recall, heard=understood.heard)
+        return await working.outcome()
 
     async def _recall(
         self, lease: Lease, turn: Turn, asked: Message, before: int | None = None
@@ -235,9 +234,30 @@ class Turns:
         chosen = turn.state.model if turn.state.model in self._models else self._models[0]
         return (chosen, *(name for name in self._models if name != chosen))
 
-    async def _ask(self, working: Working, prompt: Prompt, purpose: Purpose = "chat") -> None:
-        working.answer = Answer(prompt=prompt, purpose=purpose)
-        await working.answer.stream(self._model, working.show)
+    async def _ask(
+        self,
+        working: Working,
+        recall: Callable[[], Awaitable[Recalled]],
+        *,
+        heard: str,
+        purpose: Purpose = "chat",
+    ) -> None:
+        """Ask the model, again with a shorter prompt when it finds one too long."""
+        working.lead = _above(heard)
+        if heard:
+            working.show("")
+        while True:
+            recalled = working.recalled = await recall()
+            if purpose == "chat":
+                working.asked = recalled.asked
+            working.lead = _above(heard, recalled.left_out)
+            working.answer = Answer(prompt=recalled.prompt, purpose=purpose)
+            try:
+                return await working.answer.stream(self._model, working.show)
+            except ContextLengthError:
+                log.warning("prompt too long chat=%d", working.lease.chat_id)
+                if not self._memory.tighten(recalled.prompt.models):
+                    raise
 
     async def settle(self, working: Working, outcome: Outcome) -> None:
         """After a turn is committed: learn from its usage, and fold memory that grew too large."""
@@ -253,5 +273,11 @@ class Turns:
             )
 
 
-def _shortened(left_out: int) -> str:
-    return f"✂️ *Your message was too long: about {left_out:,} tokens of it were left out.*\n\n"
+def _speaker(chat: Chat, person: Person) -> str:
+    """Return the name that stands before what somebody says, where several people speak."""
+    return "" if chat.is_private else tokens.shorten(" ".join(person.name.split()), NAME_TOKENS)
+
+
+def _above(heard: str, left_out: int = 0) -> str:
+    note = f"✂️ *Your message was too long: about {left_out:,} tokens of it were left out.*"
+    return "".join(f"{part}\n\n" for part in (heard, note if left_out else "") if part)

@@ -64,7 +64,7 @@ class Understanding:
         voice = voice_in(turn.messages[index])
         if voice is None:
             raise InputError("Reply with this command to a voice message.")
-        if index in turn.transcripts and not to_english:
+        if index in turn.transcripts:
             return Transcript(text=turn.transcripts[index], usage=())
         audio = await self._bots[lease.chat.platform].fetch(voice)
         transcript = await self._transcriber.transcribe(audio, voice, to_english=to_english)
