@@ -155,7 +155,7 @@ def too_many(seconds: int) -> ApiError:
     return ApiError(429, text, {"retry_after": seconds})
 
 
-Kind = Literal["error", "html", "drop", "lose", "delay"]
+Kind = Literal["error", "html", "drop", "lose", "delay", "hold"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,7 +165,8 @@ class Fault:
     Attributes:
         kind: `error`: refused as JSON; `html`: refused by a gateway, in HTML; `drop`: the
             connection closes and nothing was done; `lose`: it closes after it was done;
-            `delay`: it takes `seconds`, or until `release`.
+            `delay`: it takes `seconds`, or until `release`; `hold`: it is done, but the answer
+            takes until `release`.
         left: How many more calls it strikes.
         used: How many it has struck.
     """

@@ -144,6 +144,9 @@ class Gate:
         call.is_done = True
         if fault and fault.kind == "lose":
             raise _Dropped
+        if fault and fault.kind == "hold":
+            (chat.ring if chat else self._owner.bell.ring)()
+            await fault.hold()
         return call.result
 
     def _count(self, method: Method, chat: Chat) -> None:

@@ -201,6 +201,11 @@ class TelegramServer:
             Fault(method=method, kind="delay", left=times, chat=number, seconds=seconds)
         )
 
+    def hold_next(self, method: str, *, times: int = 1, chat: Chat | None = None) -> Fault:
+        """Do the next calls, but keep their answers until `release()` of the returned fault."""
+        number = chat.id if chat else None
+        return self.faults.add(Fault(method=method, kind="hold", left=times, chat=number))
+
     def block(self, user: User) -> None:
         """Let a person block the bot, of which it is told."""
         self._set_blocked(user, has_blocked=True)

@@ -48,6 +48,18 @@ async def test_errors_of_servers_and_gateways(
     assert [call.is_done for call in chat.calls] == [False, False, False]
 
 
+async def test_a_done_call_keeps_its_caller_waiting(
+    server: TelegramServer, bot: telegram.Bot, chat: Chat
+) -> None:
+    """People see what was done although the bot has no answer yet."""
+    fault = server.hold_next("sendMessage", chat=chat)
+    sending = asyncio.create_task(bot.send_message(chat.id, "a"))
+    await chat.answer(1)
+    assert not sending.done()
+    fault.release()
+    assert (await sending).message_id == chat.answers[0].id
+
+
 @pytest.mark.parametrize("is_done", [False, True])
 async def test_a_connection_closes_before_the_reply(
     server: TelegramServer, bot: telegram.Bot, chat: Chat, *, is_done: bool
