@@ -1,0 +1,327 @@
+"""What only SQLite is asked: group commit, faults of the disk, one process, a private file."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import LeaseLostError, StoreError
+from core.store import DatabaseStore, open_store
+from core.store.schema import MIGRATIONS
+from core.store.sqlite import Database, Tx, open_database
+from core.types import Chat, Outcome, Turn, Usage
+from tests.core.stand_ins import StandInClock, incoming, said
+from tests.core.storing import put, ready, take_turn
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database file that does not exist yet."""
+    return tmp_path / "deep" / "causerie.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    """An open database."""
+    opened = await open_database(path)
+    yield opened
+    await opened.close()
+
+
+def calibrate(tx: Tx, model: str, value: int) -> None:
+    """Write a row, or fail where the value is no number above 0."""
+    tx.run("INSERT INTO calibration (model, millionths) VALUES (?, ?)", model, value)
+    if value < 0:
+        raise LeaseLostError("negative")
+
+
+def models(tx: Tx) -> list[str]:
+    """Return what was written."""
+    return [row["model"] for row in tx.all("SELECT model FROM calibration ORDER BY model")]
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file where the database should be."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+
+
+def of(store: DatabaseStore) -> Database:
+    """Return the database behind a store."""
+    database = store._run.__self__  # type: ignore[attr-defined]
+    assert isinstance(database, Database)
+    return database
+
+
+async def test_what_waits_together_is_committed_together(database: Database) -> None:
+    """A hundred jobs that wait for the same commit cost two commits, not a hundred."""
+    found: list[str] = []
+    await database._connection.set_trace_callback(found.append)
+    await asyncio.gather(*(database.run(calibrate, f"{n:02}", n) for n in range(100)))
+    assert found.count("COMMIT") <= 2
+    assert len(await database.run(models)) == 100
+
+
+async def test_a_failing_job_undoes_only_itself(database: Database) -> None:
+    """Of a group, the jobs that raise leave nothing; the others are kept."""
+    results = await asyncio.gather(
+        database.run(calibrate, "a", 1),
+        database.run(calibrate, "b", -1),
+        database.run(calibrate, "a", 2),
+        database.run(calibrate, "c", 3),
+        return_exceptions=True,
+    )
+    assert results[0] is None
+    assert isinstance(results[1], LeaseLostError)
+    assert isinstance(results[2], StoreError)
+    assert isinstance(results[2].__cause__, sqlite3.IntegrityError)
+    assert results[3] is None
+    assert await database.run(models) == ["a", "c"]
+
+
+async def test_a_commit_that_fails_fails_its_whole_group(database: Database) -> None:
+    """Nobody is told that a job is durable when the commit did not happen."""
+
+    def defer(tx: Tx) -> None:
+        tx.run("PRAGMA defer_foreign_keys = ON")
+        tx.run("INSERT INTO dead VALUES (1, 404, '', '', 0)")  # fails at COMMIT: no such chat
+
+    results = await asyncio.gather(
+        database.run(calibrate, "a", 1), database.run(defer), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [StoreError, StoreError]
+    await database.run(calibrate, "b", 1)
+    assert await database.run(models) == ["b"]
+
+
+async def test_a_cancelled_caller_does_not_undo_its_job(database: Database) -> None:
+    """Who stops waiting neither stops the job nor disturbs the others of its group."""
+    waiting = asyncio.create_task(database.run(calibrate, "a", 1))
+    other = asyncio.create_task(database.run(calibrate, "b", 1))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await other
+    assert waiting.cancelled()
+    assert await database.run(models) == ["a", "b"]
+
+
+async def test_a_full_disk_is_told_and_survived(path: Path) -> None:
+    """What does not fit is refused in plain words and leaves nothing; room heals it."""
+    store = await open_store(path)
+    database = of(store)
+    pages = await database.run(Tx.all, "PRAGMA page_count")
+    await database.run(Tx.all, f"PRAGMA max_page_count = {pages[0][0]}")
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.put(incoming(1, "x" * 100_000), "message")
+    results = await asyncio.gather(
+        store.put(incoming(1, "x" * 100_000), "message"), store.known("x"), return_exceptions=True
+    )
+    assert isinstance(results[0], StoreError)
+    await database.run(Tx.all, "PRAGMA max_page_count = 100000")
+    assert await store.put(incoming(1, "x" * 100_000), "message")
+    await store.close()
+
+
+async def test_finish_is_atomic(store: DatabaseStore, clock: StandInClock) -> None:
+    """A turn whose end cannot be stored as a whole leaves no part of it, and can end later."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    broken = Outcome(text="hi", history=(said("q"), said("a", tokens=0)))
+    with pytest.raises(StoreError):
+        await store.finish(lease, turn, broken)
+    assert await store.window(lease.chat_id, start=0) == []
+    whole = Outcome(text="hi", history=(said("q"), said("a")))
+    assert await store.finish(lease, turn, whole)
+    assert len(await store.window(lease.chat_id, start=0)) == 2
+
+
+async def test_what_was_given_up_is_kept_for_the_owner(
+    store: DatabaseStore, clock: StandInClock
+) -> None:
+    """Every message of a buried turn lies in the table of the dead, with the reason."""
+    await put(store, 1, 2)
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome(text="sorry", buried="poison"))
+    rows = await store._run(Tx.all, "SELECT * FROM dead ORDER BY inbox_id")
+    assert [(row["inbox_id"], row["reason"]) for row in rows] == [
+        (turn.ids[0], "poison"),
+        (turn.ids[1], "poison"),
+    ]
+
+
+async def test_usage_is_entered_once(store: DatabaseStore, clock: StandInClock) -> None:
+    """Every paid call stands in the ledger with its chat, turn and person."""
+    call = Usage(purpose="chat", model="m", input=5, output=3, seconds=1.5)
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome(usage=(call, call)))
+    await store.compact(lease.chat_id, old=7, new=9, summary="lost", usage=(call,))
+    rows = await store._run(Tx.all, "SELECT * FROM usage ORDER BY id")
+    assert [(row["turn"], row["person"], row["output"]) for row in rows] == [
+        (turn.id, "desk:1", 3),
+        (turn.id, "desk:1", 3),
+        (None, "", 3),
+    ]
+
+
+async def test_the_window_costs_what_it_returns(store: DatabaseStore) -> None:
+    """3,000 tokens cost the same out of 200,000 messages as out of 2,000: counted in opcodes."""
+
+    def fill(tx: Tx, chat: int, count: int) -> None:
+        tx._connection.executemany(
+            "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
+            " VALUES (?, 1, 'user', '', 'hello', 30, ?, 0)",
+            ((chat, 30 * (number + 1)) for number in range(count)),
+        )
+        tx.run("UPDATE chat SET total = ? WHERE id = ?", 30 * count, chat)
+
+    async def opcodes(chat: int) -> int:
+        connection = of(store)._connection
+        counted = 0
+
+        def step() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        await connection.set_progress_handler(step, 10)
+        assert len(await store.window(chat, start=0, tokens=3_000)) == 100
+        await connection.set_progress_handler(lambda: 0, 0)
+        return counted
+
+    for number in (1, 2):
+        chat = Chat(platform="desk", ref=str(number), is_private=True)
+        await put(store, number, chat=chat)
+    await store._run(fill, 1, 2_000)
+    await store._run(fill, 2, 200_000)
+    small, large = await opcodes(1), await opcodes(2)
+    assert large <= small * 1.1 + 1
+
+
+async def test_the_file_is_private(path: Path) -> None:
+    """Nobody else on the machine can read what people wrote."""
+    store = await open_store(path)
+    await put(store, 1)
+    modes = {
+        file.name: stat.S_IMODE(file.stat().st_mode)
+        for file in path.parent.iterdir()
+        if file.suffix != ".lock"
+    }
+    await store.close()
+    assert modes == {"causerie.db": 0o600, "causerie.db-wal": 0o600, "causerie.db-shm": 0o600}
+
+
+async def test_everything_is_there_again_after_reopening(path: Path) -> None:
+    """What was put is durable, leases of the last process are free, attempts still count."""
+    clock = StandInClock()
+    store = await open_store(path, clock=clock)
+    await put(store, 1)
+    await take_turn(store, clock)
+    await store.close()
+    store = await open_store(path, clock=clock)
+    [(_, turn)] = await ready(store)
+    assert isinstance(turn, Turn)
+    assert turn.attempts == 2
+    await store.close()
+
+
+async def test_closing_finishes_what_waits(path: Path) -> None:
+    """A job that was asked for before the end is kept; one that comes later is refused."""
+    store = await open_store(path)
+    waiting = asyncio.create_task(store.put(incoming(1), "message"))
+    await asyncio.sleep(0)
+    await store.close()
+    assert await waiting
+    with pytest.raises(StoreError):
+        await store.put(incoming(2), "message")
+    store = await open_store(path)
+    assert not await store.put(incoming(1), "message")
+    await store.close()
+
+
+async def test_a_second_process_is_refused(path: Path) -> None:
+    """The file belongs to one process; another one gets a sentence, until the first ends."""
+    code = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom core.store import open_store\n"
+        "async def main():\n"
+        "    store = await open_store(Path(sys.argv[1]))\n"
+        "    await store.close()\n"
+        "try:\n    asyncio.run(main())\n"
+        "except Exception as error:\n    sys.exit(str(error))\n"
+    )
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+        )
+
+    store = await open_store(path)
+    refused = await asyncio.to_thread(run)
+    assert refused.returncode == 1
+    assert refused.stderr == f"Another causerie is running on {path}; end it first.\n"
+    with pytest.raises(StoreError, match="Another causerie"):
+        await open_store(path)
+    await store.close()
+    assert (await asyncio.to_thread(run)).returncode == 0
+
+
+async def test_a_damaged_file_is_refused(path: Path) -> None:
+    """Rubbish is not opened, not overwritten, and its lock is let go."""
+    rubbish = b"no database at all" * 100
+    write(path, rubbish)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"Cannot open the database .*causerie\.db"):
+            await open_store(path)
+    assert await asyncio.to_thread(path.read_bytes) == rubbish
+
+
+async def test_a_newer_file_is_refused(path: Path) -> None:
+    """A file of a newer version is left as it is."""
+    await (await open_store(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match="newer version"):
+        await open_store(path)
+
+
+async def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder in place of the file, or a file in place of the folder, gets a sentence."""
+    (tmp_path / "folder.db").mkdir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "folder.db", tmp_path / "file" / "causerie.db"):
+        with pytest.raises(StoreError, match="Cannot open the database"):
+            await open_store(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A read-only folder gets a sentence."""
+    await asyncio.to_thread(tmp_path.chmod, 0o500)
+    with pytest.raises(StoreError, match="Permission denied"):
+        await open_store(tmp_path / "causerie.db")
+
+
+async def test_an_empty_file_gets_the_newest_schema(path: Path) -> None:
+    """An empty file counts as a new one; every migration is entered."""
+    write(path, b"")
+    await (await open_store(path)).close()
+    connection = sqlite3.connect(path)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    assert version == len(MIGRATIONS)
+
+
+async def test_what_a_disk_loses_is_not_promised(path: Path) -> None:
+    """Every commit is synced: the settings that durability rests on are in force."""
+    database = await open_database(path)
+    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+        rows = await database.run(Tx.all, f"PRAGMA {name}")
+        assert rows[0][0] == value
+    await database.close()
