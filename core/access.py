@@ -5,7 +5,7 @@ from typing import Literal
 
 from core.errors import AccessError
 from core.protocols import Store
-from core.types import Chat, Person
+from core.types import Chat, Notice, Person
 
 Mode = Literal["pairing", "open", "closed"]
 
@@ -43,7 +43,7 @@ class Access:
         place = f"{chat.platform}:{chat.ref.partition('/')[0]}"
         return person in self._allowed or place in self._allowed
 
-    async def check(self, person: Person, chat: Chat) -> None:
+    async def check(self, person: Person, chat: Chat, *, turn: int) -> None:
         """Let somebody pass, or say why not.
 
         In pairing mode a stranger gets a code, and the owners hear of it once.
@@ -64,22 +64,19 @@ class Access:
                 f"I do not know you yet, {person.name}. Write to me in private, "
                 "and I will give you a code for my owner."
             )
-        raise AccessError(await self._introduce(person))
-
-    async def _introduce(self, person: Person) -> str:
-        code, is_new = await self._store.ask(person.id)
-        if is_new:
-            await self.tell_owners(
+        code, is_new = await self._store.ask(person.id, turn=turn)
+        raise AccessError(
+            f"Hello {person.name}! I do not know you yet. Give my owner this code, and once "
+            f"they have approved it, write to me again: `{code}`\n\n"
+            f"It holds for an hour. Your id is `{person.id}`.",
+            self.to_owners(
                 f"{person.name} (`{person.id}`) would like to talk to me.\n\n"
                 f"`/approve {code}` lets them in, `/deny {code}` does not."
             )
-        return (
-            f"Hello {person.name}! I do not know you yet. Give my owner this code, and once "
-            f"they have approved it, write to me again: `{code}`\n\n"
-            f"It holds for an hour. Your id is `{person.id}`."
+            if is_new
+            else (),
         )
 
-    async def tell_owners(self, text: str) -> None:
-        """Queue a notice for every owner who has written to the bot in private."""
-        for owner in sorted(self.owners):
-            await self._store.notify(owner, text)
+    def to_owners(self, text: str) -> tuple[Notice, ...]:
+        """Return a notice for every owner."""
+        return tuple(Notice(person=owner, text=text) for owner in sorted(self.owners))

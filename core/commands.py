@@ -8,7 +8,7 @@ from core.access import Access
 from core.errors import InputError
 from core.memory import Recalled
 from core.protocols import Store
-from core.types import Incoming, Kind, Known, Lease, Message, Turn
+from core.types import Incoming, Kind, Known, Lease, Message, Notice, Outcome, Turn
 from core.understand import Understanding, quote
 
 
@@ -28,7 +28,7 @@ class Again:
     turn: Turn
 
 
-Answered = str | Ask | Again
+Answered = str | Outcome | Ask | Again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,16 +212,17 @@ async def _deny(called: Called) -> Answered:
     return await _decide(called, "denied", "may not talk to me")
 
 
-async def _decide(called: Called, status: str, verdict: str) -> str:
-    store = called.rooms.store
+async def _decide(called: Called, status: str, verdict: str) -> Answered:
     if not called.arguments:
         return "Write the code or the id of the person behind the command."
-    known = await store.decide(called.arguments, status)
+    known = await called.rooms.store.decide(called.arguments, status)
     if known is None:
         return "I know nobody with this code or id. A code holds for an hour."
-    if status == "approved":
-        await store.notify(known.id, "My owner has let you in. What can I do for you?")
-    return f"{known.name} (`{known.id}`) {verdict}."
+    welcome = Notice(person=known.id, text="My owner has let you in. What can I do for you?")
+    return Outcome(
+        text=f"{known.name} (`{known.id}`) {verdict}.",
+        notices=(welcome,) if status == "approved" else (),
+    )
 
 
 async def _users(called: Called) -> Answered:

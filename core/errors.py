@@ -20,7 +20,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.types import Usage
+    from core.types import Notice, Usage
 
 
 class CauserieError(Exception):
@@ -32,7 +32,15 @@ class SettingsError(CauserieError):
 
 
 class AccessError(CauserieError):
-    """This person may not use the bot, here or now."""
+    """This person may not use the bot, here or now.
+
+    Attributes:
+        notices: What others are told of it.
+    """
+
+    def __init__(self, text: str, notices: "tuple[Notice, ...]" = ()) -> None:
+        super().__init__(text)
+        self.notices = notices
 
 
 class ModelError(CauserieError):

@@ -150,9 +150,6 @@ class Store(Protocol):
     async def posted(self, turn: int, part: int, ref: str) -> None:
         """Keep the platform's id of a posted part of a turn's reply."""
 
-    async def notify(self, person: str, text: str) -> bool:
-        """Queue a notice for somebody's private chat; False when we know none."""
-
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
     ) -> list[Message]:
@@ -195,8 +192,8 @@ class Store(Protocol):
     async def known(self, person: str) -> Known | None:
         """Return what is known of somebody who has written before."""
 
-    async def ask(self, person: str) -> tuple[str, bool]:
-        """Return somebody's pairing code and whether it is new; it holds for an hour."""
+    async def ask(self, person: str, *, turn: int) -> tuple[str, bool]:
+        """Return somebody's pairing code, and whether it is that turn's; it holds for an hour."""
 
     async def decide(self, who: str, status: str) -> Known | None:
         """Make somebody `approved` or `denied`, by id or code; None if there is no such one."""

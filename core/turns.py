@@ -11,6 +11,7 @@ from core.access import Access
 from core.answer import Answer
 from core.commands import BY_NAME, Again, Answered, Ask, Called, Rooms, split
 from core.errors import (
+    AccessError,
     CauserieError,
     ContextLengthError,
     DeliveryError,
@@ -132,6 +133,8 @@ class Turns:
             raise
         except SpeechError as error:
             return Outcome(text=str(error), usage=error.usage)
+        except AccessError as error:
+            return Outcome(text=str(error), notices=error.notices)
         except CauserieError as error:
             return Outcome(text=str(error))
 
@@ -139,14 +142,14 @@ class Turns:
         turn = working.turn
         chat = working.lease.chat
         if turn.attempts > MOST_ATTEMPTS:
-            return await self._bury(working)
+            return self._bury(working)
         if turn.kind == "command":
             return await self._command(working)
         if await self._is_stopped(working):
             return Outcome()
         if turn.kind == "stop":
             return await self._command(working)
-        await self._access.check(turn.person, chat)
+        await self._access.check(turn.person, chat, turn=turn.id)
         return await self._converse(working)
 
     async def _is_stopped(self, working: Working) -> bool:
@@ -155,15 +158,15 @@ class Turns:
                 return True
         return False
 
-    async def _bury(self, working: Working) -> Outcome:
+    def _bury(self, working: Working) -> Outcome:
         turn = working.turn
         reason = f"{turn.attempts - 1} attempts failed; the log of the bot says why"
-        await self._access.tell_owners(
-            f"I gave up on a message of {turn.person.name} (`{turn.person.id}`): {reason}."
-        )
         return Outcome(
             text="I tried several times and could not answer this. My owner knows about it.",
             buried=reason,
+            notices=self._access.to_owners(
+                f"I gave up on a message of {turn.person.name} (`{turn.person.id}`): {reason}."
+            ),
         )
 
     async def _command(self, working: Working) -> Outcome:
@@ -173,7 +176,7 @@ class Turns:
         if command is None and not chat.is_private:
             return Outcome()  # meant for another bot
         if command is None or not command.is_for_all:
-            await self._access.check(turn.person, chat)
+            await self._access.check(turn.person, chat, turn=turn.id)
         if command is None:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if command.is_for_owners and not self._access.is_owner(turn.person.id):
@@ -187,6 +190,8 @@ class Turns:
         match answered:
             case str(text):
                 return Outcome(text=text)
+            case Outcome() as outcome:
+                return outcome
             case Ask() as ask:
                 return await self._translate(working, ask)
             case Again(turn=earlier):

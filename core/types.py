@@ -219,6 +219,14 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A text that somebody, by id, did not ask for; for their private chat, if one is known."""
+
+    person: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a turn ended in; committed as a whole or not at all.
 
@@ -228,6 +236,7 @@ class Outcome:
         usage: Every paid call of the turn.
         replaces: The turn that these messages stand for in the history, in place of its own.
         buried: Why the turn was given up, for the owner; empty when it was not.
+        notices: What others are told of it.
     """
 
     text: str = ""
@@ -235,6 +244,7 @@ class Outcome:
     usage: tuple[Usage, ...] = ()
     replaces: int | None = None
     buried: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,9 +72,6 @@ class DatabaseStore:
     async def posted(self, turn: int, part: int, ref: str) -> None:
         await self._run(queue.posted, turn, part, ref)
 
-    async def notify(self, person: str, text: str) -> bool:
-        return await self._run(queue.notify, person, text)
-
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
     ) -> list[Message]:
@@ -107,8 +104,8 @@ class DatabaseStore:
     async def known(self, person: str) -> Known | None:
         return await self._run(people.known, person)
 
-    async def ask(self, person: str) -> tuple[str, bool]:
-        return await self._run(people.ask, person)
+    async def ask(self, person: str, *, turn: int) -> tuple[str, bool]:
+        return await self._run(people.ask, person, turn)
 
     async def decide(self, who: str, status: str) -> Known | None:
         return await self._run(people.decide, who, status)

@@ -18,27 +18,31 @@ def known(tx: Tx, person: str) -> Known | None:
     return _known(row) if row else None
 
 
-def ask(tx: Tx, person: str) -> tuple[str, bool]:
-    """Return somebody's pairing code, and whether it is a new one.
+def ask(tx: Tx, person: str, turn: int) -> tuple[str, bool]:
+    """Return somebody's pairing code, and whether it was made for this turn.
 
     A code holds for an hour; asking again within it returns the same.
     """
-    row = tx.one("SELECT code, asked_at FROM person WHERE id = ?", person)
+    row = tx.one("SELECT code, asked_at, asked_in FROM person WHERE id = ?", person)
     if row and row["code"] and row["asked_at"] > tx.now - CODE_MS:
-        return row["code"], False
+        return row["code"], row["asked_in"] == turn
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
     tx.run(
         "UPDATE person SET status = CASE status WHEN '' THEN 'asked' ELSE status END,"
-        " code = ?, asked_at = ? WHERE id = ?",
+        " code = ?, asked_at = ?, asked_in = ? WHERE id = ?",
         code,
         tx.now,
+        turn,
         person,
     )
     return code, True
 
 
 def decide(tx: Tx, who: str, status: str) -> Known | None:
-    """Approve or deny somebody, by id or by a pairing code that still holds."""
+    """Approve or deny somebody, by id or by a pairing code that still holds.
+
+    The code goes on to hold, so that a decision whose turn is tried again finds it.
+    """
     row = tx.one(
         "SELECT * FROM person WHERE id = ? OR (code = ? AND asked_at > ?)",
         who,
@@ -47,7 +51,7 @@ def decide(tx: Tx, who: str, status: str) -> Known | None:
     )
     if not row:
         return None
-    tx.run("UPDATE person SET status = ?, code = NULL WHERE id = ?", status, row["id"])
+    tx.run("UPDATE person SET status = ? WHERE id = ?", status, row["id"])
     return replace(_known(row), status=status)
 
 

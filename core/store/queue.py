@@ -19,6 +19,7 @@ from core.types import (
     Incoming,
     Kind,
     Lease,
+    Notice,
     Outcome,
     Outgoing,
     Transcript,
@@ -205,6 +206,8 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
                 message,
             )
         tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
+    for notice in outcome.notices:
+        _notify(tx, notice)
     if not outcome.text:
         return None
     tx.run(
@@ -234,25 +237,6 @@ def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
         part,
         ref,
     )
-
-
-def notify(tx: Tx, person: str, text: str) -> bool:
-    """Queue a text for somebody's private chat, if one is known."""
-    row = tx.one("SELECT private_chat FROM person WHERE id = ?", person)
-    if not row or row["private_chat"] is None:
-        return False
-    tx.run(
-        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
-        row["private_chat"],
-        text,
-        tx.now,
-    )
-    tx.run(
-        "UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?",
-        tx.now,
-        row["private_chat"],
-    )
-    return True
 
 
 def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
@@ -380,6 +364,20 @@ def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:
         ready_at,
         held.chat_id,
     )
+
+
+def _notify(tx: Tx, notice: Notice) -> None:
+    row = tx.one("SELECT private_chat FROM person WHERE id = ?", notice.person)
+    if not row or row["private_chat"] is None:
+        return
+    chat = row["private_chat"]
+    tx.run(
+        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
+        chat,
+        notice.text,
+        tx.now,
+    )
+    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
 
 
 def _chat_of(row: Row) -> Chat:

@@ -107,7 +107,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             died_at BIGINT NOT NULL
         )
         """,
-        # status: asked (has a pairing code), approved or denied.
+        # status: asked (has a pairing code), approved or denied. asked_in is the turn that made
+        # the code: only it tells the owners, however often it is tried.
         """
         CREATE TABLE person (
             id TEXT PRIMARY KEY,
@@ -115,7 +116,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             private_chat BIGINT REFERENCES chat (id),
             status TEXT NOT NULL DEFAULT '',
             code TEXT UNIQUE,
-            asked_at BIGINT
+            asked_at BIGINT,
+            asked_in BIGINT
         )
         """,
         # The learned ratio of a model's own prompt tokens to reference tokens.

@@ -8,6 +8,7 @@ from core.errors import LeaseLostError
 from core.protocols import Store
 from core.types import (
     Chat,
+    Notice,
     Outcome,
     Outgoing,
     Person,
@@ -353,21 +354,23 @@ async def test_a_transcript_is_kept_for_the_next_attempt(
 
 async def test_a_notice_reaches_the_private_chat(store: Store, clock: StandInClock) -> None:
     """A notice waits for its chat like any text; who never wrote in private gets none."""
+    unknown = Notice(person=ANN.id, text="psst"), Notice(person="desk:404", text="psst")
     await put(store, 1, chat=GROUP)
-    assert not await store.notify(ANN.id, "psst")
-    assert not await store.notify("desk:404", "psst")
     lease, turn = await take_turn(store, clock)
-    await store.finish(lease, turn, Outcome())
+    await store.finish(lease, turn, Outcome(notices=unknown))
     assert await store.next(lease) is None
     await put(store, 2)
     lease, turn = await take_turn(store, clock)
-    assert await store.notify(ANN.id, "while leased")
-    await store.finish(lease, turn, Outcome())
-    notice = await store.next(lease)
-    assert isinstance(notice, Outgoing)
-    assert (notice.turn, notice.to, notice.text) == (None, None, "while leased")
-    assert await store.next(lease, sent=notice.id) is None
-    assert await store.notify(ANN.id, "while idle")
-    _, notice = await take(store, clock)
-    assert isinstance(notice, Outgoing)
-    assert (notice.chat, notice.text, notice.posted) == (CHAT, "while idle", ())
+    notice = Notice(person=ANN.id, text="while leased")
+    await store.finish(lease, turn, Outcome(notices=(notice,)))
+    outgoing = await store.next(lease)
+    assert isinstance(outgoing, Outgoing)
+    assert (outgoing.turn, outgoing.to, outgoing.text) == (None, None, "while leased")
+    assert await store.next(lease, sent=outgoing.id) is None
+    await put(store, 3, chat=GROUP)
+    lease, turn = await take_turn(store, clock)
+    notice = Notice(person=ANN.id, text="while idle")
+    await store.finish(lease, turn, Outcome(notices=(notice,)))
+    _, outgoing = await take(store, clock)
+    assert isinstance(outgoing, Outgoing)
+    assert (outgoing.chat, outgoing.text, outgoing.posted) == (CHAT, "while idle", ())
