@@ -1,0 +1,148 @@
+"""What the database of the program under test says, read beside it or after its end."""
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+# Every question carries marks, and its answer names them: a number, and how long the answer
+# shall be (short, medium, long).
+MARK = re.compile(r"\bm\d+[sml]\b")
+_UNSETTLED = (
+    "SELECT (SELECT COUNT(*) FROM inbox WHERE done_at IS NULL)"
+    " + (SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL)"
+    " + (SELECT COUNT(*) FROM chat WHERE is_leased = 1)"
+)
+_HISTORY = "SELECT * FROM message ORDER BY chat_id, total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A message that was taken in, and the turn it became a part of."""
+
+    id: int
+    kind: str
+    body: str
+    turn: int | None
+
+    @property
+    def marks(self) -> list[str]:
+        """The marks in its text."""
+        return list(dict.fromkeys(MARK.findall(self.body)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A final text.
+
+    Attributes:
+        turn: None for a notice.
+        at: When it was decided, in milliseconds since 1970.
+        is_sent: It is known to stand in its chat.
+    """
+
+    turn: int | None
+    text: str
+    at: int
+    is_sent: bool
+
+
+class Ledger:
+    """Reads the database at `path`; every method sees what is committed now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql, values).fetchall()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits, nothing is unsent and no chat is held."""
+        return not int(self._all(_UNSETTLED)[0][0])
+
+    @property
+    def taken_in(self) -> int:
+        """How many messages were stored."""
+        return int(self._all("SELECT COUNT(*) FROM inbox")[0][0])
+
+    def inbox(self, ref: str) -> list[Row]:
+        """Return what was taken in from a chat, in order."""
+        rows = self._all(
+            "SELECT inbox.* FROM inbox JOIN chat ON chat.id = chat_id WHERE ref = ?"
+            " ORDER BY inbox.id",
+            ref,
+        )
+        return [Row(id=r["id"], kind=r["kind"], body=r["body"], turn=r["turn"]) for r in rows]
+
+    def outbox(self, ref: str) -> list[Text]:
+        """Return what was decided to be said in a chat, in order."""
+        rows = self._all(
+            "SELECT outbox.* FROM outbox JOIN chat ON chat.id = chat_id WHERE ref = ?"
+            " ORDER BY outbox.id",
+            ref,
+        )
+        return [
+            Text(turn=r["turn"], text=r["text"], at=r["created_at"], is_sent=bool(r["sent_at"]))
+            for r in rows
+        ]
+
+    def receipts(self, ref: str) -> set[int]:
+        """Return the ids of posted messages that are known in a chat."""
+        rows = self._all(
+            "SELECT receipt.ref FROM receipt JOIN inbox ON inbox.id = receipt.turn"
+            " JOIN chat ON chat.id = inbox.chat_id WHERE chat.ref = ?",
+            ref,
+        )
+        return {int(r["ref"]) for r in rows}
+
+    def usage(self, turn: int, purpose: str) -> list[tuple[int, bool]]:
+        """Return input tokens of each call that was entered for a turn, and if estimated."""
+        sql = "SELECT input, is_estimated FROM usage WHERE turn = ? AND purpose = ? ORDER BY id"
+        return [(r["input"], bool(r["is_estimated"])) for r in self._all(sql, turn, purpose)]
+
+    def memory_problems(self, ref: str) -> list[str]:
+        """Return what is wrong unless a summary stands for what a chat's memory begins after."""
+        (chat,) = self._all("SELECT * FROM chat WHERE ref = ?", ref)
+        totals = [
+            r["total"] for r in self._all("SELECT * FROM message WHERE chat_id = ?", chat["id"])
+        ]
+        if chat["start"] in totals and chat["summary"]:
+            return []
+        return [f"{ref}: starts at {chat['start']} of {totals} with {chat['summary']!r}"]
+
+    def problems(self) -> list[str]:
+        """Return what must not be: damage, dead messages, a history that does not add up."""
+        found = [f"damage: {r[0]}" for r in self._all("PRAGMA integrity_check") if r[0] != "ok"]
+        found += [f"dead: {r['body']}" for r in self._all("SELECT body FROM dead")]
+        totals = {r["id"]: r["total"] for r in self._all("SELECT id, total FROM chat")}
+        for chat, rows in groupby(self._all(_HISTORY), key=lambda r: r["chat_id"]):
+            found += _history_problems(list(rows), totals[chat])
+        return found
+
+
+def _history_problems(rows: list[sqlite3.Row], total: int) -> list[str]:
+    found = []
+    name = f"chat {rows[0]['chat_id']}"
+    roles = [r["role"] for r in rows]
+    if roles != ["user", "assistant"] * (len(rows) // 2):
+        found.append(f"{name}: roles {roles}")
+    turns = [r["turn"] for r in rows]
+    if turns[::2] != turns[1::2] or len(set(turns[::2])) != len(turns[::2]):
+        found.append(f"{name}: turns {turns}")
+    before = 0
+    for r in rows:
+        if r["tokens"] <= 0 or r["total"] - r["tokens"] < before:
+            found.append(f"{name}: total {r['total']} after {before}")
+        before = r["total"]
+    if before != total:
+        found.append(f"{name}: ends at {before}, not {total}")
+    for asked, answer in zip(rows[::2], rows[1::2], strict=False):
+        marks = MARK.findall(asked["content"])
+        if MARK.findall(answer["content"])[: len(marks)] != marks:
+            found.append(f"{name}: {answer['content'][:40]!r} answers {marks}")
+    return found

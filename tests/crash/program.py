@@ -1,0 +1,127 @@
+"""The program as a process of its own, which a test starts, stops and kills."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from tests.servers.openai import OpenAIServer
+from tests.servers.telegram import TelegramServer
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 20.0  # for a machine that is busy with something else
+PLAIN = ("-m", "bots")
+
+
+class Program:
+    """A process of `python ...`, and what it says.
+
+    Attributes:
+        log: File that its standard error is added to.
+        lines: What it has printed so far.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self.lines: list[str] = []
+        self.log = folder / "stderr.txt"
+        self._arguments = arguments
+        self._environment = environment
+        self._folder = folder
+        self._printed = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self._arguments,
+                env=dict(self._environment),
+                cwd=self._folder,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process
+        return self._process
+
+    async def kill(self) -> None:
+        """End it by SIGKILL, wherever it is."""
+        if self._running.returncode is None:
+            self._running.kill()
+        await self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._running.send_signal(number)
+
+    async def wait(self, *, seconds: float = START_SECONDS) -> int:
+        """Wait for its end; return its exit code, negative for a signal.
+
+        Raises:
+            TimeoutError: It still runs.
+        """
+        async with asyncio.timeout(seconds):
+            code = await self._running.wait()
+        assert self._reading
+        await self._reading
+        return code
+
+    async def say(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self._running.stdin
+        self._running.stdin.write(f"{line}\n".encode())
+        await self._running.stdin.drain()
+
+    async def printed(self, *lines: str) -> None:
+        """Wait until it has printed all these lines.
+
+        Raises:
+            TimeoutError: With those that are missing.
+        """
+        wanted = set(lines)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not wanted <= set(self.lines):
+                    self._printed.clear()
+                    await self._printed.wait()
+        except TimeoutError:
+            raise TimeoutError(f"not printed: {sorted(wanted - set(self.lines))}") from None
+
+    async def _read(self) -> None:
+        assert self._running.stdout
+        async for line in self._running.stdout:
+            self.lines.append(line.decode().strip())
+            self._printed.set()
+
+
+def environment(
+    telegram: TelegramServer, openai: OpenAIServer, folder: Path, **settings: str
+) -> dict[str, str]:
+    """Return the settings of a program that serves these servers, open to everybody."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "TELEGRAM_BOT_TOKEN": telegram.token,
+        "TELEGRAM_API_URL": telegram.url,
+        "OPENAI_API_KEY": openai.key,
+        "OPENAI_BASE_URL": openai.url,
+        "DATABASE_URL": f"sqlite:///{folder / 'causerie.db'}",
+        "ACCESS": "open",
+        "LOG_FORMAT": "text",
+        **settings,
+    }

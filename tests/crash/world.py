@@ -1,0 +1,226 @@
+"""People who ask, servers that outlive the program, and what must hold in the end."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from tests.crash.ledger import MARK, Ledger, Text
+from tests.crash.program import PLAIN, START_SECONDS, Program, environment
+from tests.servers.openai import OpenAIServer, Request
+from tests.servers.telegram import Chat, Message, TelegramServer, User
+from tests.sound import voice_note
+
+LINES = {"s": 1, "m": 6, "l": 450}
+# What Markdown and entities express differently.
+_DRESS = re.compile(r"[\s>`*_•-]+")
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    """A chat, who talks there, and what they have asked so far."""
+
+    chat: Chat
+    user: User
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def ref(self) -> str:
+        """As the program calls the chat."""
+        return str(self.chat.id)
+
+
+class World:
+    """Servers, rooms, and the database of the program that serves them."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.telegram = TelegramServer()
+        self.openai = OpenAIServer()
+        self.ledger = Ledger(folder / "causerie.db")
+        self.rooms: list[Room] = []
+        self.settings = settings
+        self._marks = 0
+        self._voices: dict[bytes, str] = {}
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._open.enter_async_context(self.telegram)
+        await self._open.enter_async_context(self.openai)
+        self.openai.reply = _reply
+        self.openai.transcript = lambda data, _: f"A voice says {self._voices[data]}"
+        self.openai.chunk_delay = 0.01
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._open.aclose()
+
+    def program(self, *arguments: str) -> Program:
+        """Return the program, or another that takes these arguments."""
+        settings = environment(self.telegram, self.openai, self.folder, **self.settings)
+        return Program(arguments or PLAIN, settings, self.folder)
+
+    def room(self, *, is_group: bool = False) -> Room:
+        """Return a new chat with somebody in it."""
+        user = self.telegram.user(f"Ann {len(self.rooms)}")
+        chat = self.telegram.group("Family", [user]) if is_group else self.telegram.private(user)
+        self.rooms.append(Room(chat=chat, user=user))
+        return self.rooms[-1]
+
+    def mark(self, size: str = "s") -> str:
+        """Return a new mark, for an answer of this size."""
+        self._marks += 1
+        return f"m{self._marks}{size}"
+
+    def ask(self, room: Room, mark: str = "") -> None:
+        """Ask something."""
+        mark = mark or self.mark()
+        room.asked.append(mark)
+        name = "" if room.chat.type == "private" else f"@{self.telegram.bot.username} "
+        room.chat.say(room.user, f"{name}What about {mark}?")
+
+    def voice(self, mark: str) -> bytes:
+        """Return a recording that asks something."""
+        data = voice_note(0.5, loudness=1000 + len(self._voices))
+        self._voices[data] = mark
+        return data
+
+    async def settle(self, *, seconds: float = 60.0) -> None:
+        """Wait until everything is taken in and answered.
+
+        Raises:
+            TimeoutError: With the beginning of what is not.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                # Another process writes there, so there is nothing to wake us.
+                while not self._is_settled:  # noqa: ASYNC110
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            raise TimeoutError(f"not settled; log: {self.log()[-2000:]}") from None
+
+    @property
+    def _is_settled(self) -> bool:
+        return not self.telegram.updates.pending and self.ledger.is_settled
+
+    async def take_in(self) -> None:
+        """Wait until everything that people wrote is stored."""
+        said = [m for room in self.rooms for m in room.chat.messages.values()]
+        number = sum(not message.is_from_bot for message in said)
+        async with asyncio.timeout(START_SECONDS):
+            while self.ledger.taken_in < number:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+
+    def log(self) -> str:
+        """Return what all the programs wrote to their logs."""
+        return (self.folder / "stderr.txt").read_text()
+
+    def requests(self, mark: str) -> list[Request]:
+        """Return the model's requests that ask about a mark."""
+        return [
+            request
+            for request in self.openai.requests
+            if request.path == "/chat/completions" and mark in _asked(request)
+        ]
+
+    def transcriptions(self, mark: str) -> int:
+        """Return how often a recording was heard."""
+        heard = [r.audio for r in self.openai.requests if r.path.startswith("/audio/")]
+        return sum(self._voices.get(data) == mark for data in heard)
+
+    def problems(self, room: Room, *, duplicates: int = 0) -> list[str]:
+        """Return what is wrong in a room, where so many duplicates are to be expected."""
+        inbox, outbox = self.ledger.inbox(room.ref), self.ledger.outbox(room.ref)
+        found = []
+        taken = [mark for row in inbox for mark in row.marks]
+        if taken != [mark for mark in room.asked if mark not in self._voices.values()]:
+            found.append(f"asked {room.asked}, taken in {taken}")
+        turns = [row.turn for row in inbox if row.turn is not None]
+        if len(turns) != len(inbox) or turns != sorted(turns):
+            found.append(f"turns are {turns} of {len(inbox)}")
+        if len({text.turn for text in outbox if text.turn}) != sum(bool(t.turn) for t in outbox):
+            found.append("a turn has two answers")
+        surplus = count_surplus([m.text for m in room.chat.answers], outbox)
+        if surplus != duplicates:
+            found.append(f"{surplus} surplus of {duplicates}: {_shown(room.chat.answers)}")
+        return found
+
+    def unanswered(self, room: Room, asked: Sequence[str] | None = None) -> list[str]:
+        """Return what is wrong if the complete answers in a room are not to these questions.
+
+        Args:
+            room: The room.
+            asked: Marks, in order; None for all that was asked there.
+        """
+        wanted = room.asked if asked is None else asked
+        said = [mark for text in self.ledger.outbox(room.ref) for mark in answered(text.text)]
+        return [] if said == wanted else [f"to be answered {wanted}, answered {said}"]
+
+    def usage_problems(self, room: Room) -> list[str]:
+        """Return turns whose ledger is not the one call that answered them."""
+        found = []
+        for row in self.ledger.inbox(room.ref):
+            if row.kind != "message" or row.turn != row.id or not row.marks:
+                continue
+            calls = self.ledger.usage(row.id, "chat")
+            last = self.requests(row.marks[0])[-1]
+            if calls != [(last.prompt_tokens, False)]:
+                found.append(f"{row.marks}: {calls}, the last call took {last.prompt_tokens}")
+        return found
+
+
+@asynccontextmanager
+async def served(world: World, *arguments: str) -> AsyncIterator[Program]:
+    """Run a program until it listens; kill it in the end if it still runs."""
+    async with world.program(*arguments) as program:
+        await world.telegram.until(lambda: world.telegram.updates.is_polled, seconds=START_SECONDS)
+        yield program
+
+
+def answered(text: str) -> list[str]:
+    """Return the marks that a complete answer names."""
+    marks = MARK.findall(text.rpartition("End of ")[2])
+    return marks if text.endswith("!") else []
+
+
+def count_surplus(shown: Sequence[str], outbox: Sequence[Text]) -> int | None:
+    """Return how many messages too many show what was decided, else in order and complete.
+
+    None: it is not shown, or something is that nobody decided.
+    """
+    wanted = "".join(map(_bare, (text.text for text in outbox)))
+    reached = {0: 0}
+    for text in map(_bare, shown):
+        following = {at + len(text): n for at, n in reached.items() if wanted.startswith(text, at)}
+        if text in wanted:
+            for at, number in reached.items():
+                following[at] = min(following.get(at, number + 1), number + 1)
+        reached = following
+    return reached.get(len(wanted))
+
+
+def _bare(text: str) -> str:
+    return _DRESS.sub("", text)
+
+
+def _shown(messages: Sequence[Message]) -> list[str]:
+    return [f"{message.text[:30]}…{message.text[-20:]}" for message in messages]
+
+
+def _asked(request: Request) -> str:
+    texts = [text for role, text in request.texts if role == "user"]
+    return texts[-1] if texts else ""
+
+
+def _reply(request: Request) -> list[str]:
+    """Name the marks first and last, so that a piece of an answer is no answer."""
+    marks = MARK.findall(_asked(request))
+    lines = max((LINES[mark[-1]] for mark in marks), default=1)
+    names = " ".join(marks)
+    body = [f"Line {number} about {marks[0] if marks else 'it'}." for number in range(lines)]
+    text = "\n".join([f"You ask about {names}.", *body, f"End of {names}!"])
+    size = 24 if lines < LINES["l"] else 2000
+    return [text[start : start + size] for start in range(0, len(text), size)]
