@@ -33,10 +33,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_CHATS = 500  # answered at the same time by one process
-HEARTBEAT_SECONDS = 10.0  # a third of a lease
 LONGEST_BACKOFF_SECONDS = 60.0
-STORE_RETRY_SECONDS = 1.0
-DRAIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a relay waits, in seconds.
+
+    Attributes:
+        heartbeat: Between two renewals of all leases; a third of a lease.
+        backoff: After a first failure, at most; twice as long after each further one.
+        store: Until a step of the store is tried again.
+        drain: For work under way to end when the relay is to end.
+    """
+
+    heartbeat: float = 10.0
+    backoff: float = 0.5
+    store: float = 1.0
+    drain: float = 3.0
+
+
+PACE = Pace()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,9 +93,8 @@ class Relay:
         store: What survives a crash.
         turns: What to answer.
         bots: By name; only their chats are worked on.
+        pace: How long it waits.
         most_chats: Answered at the same time.
-        heartbeat_seconds: Between two renewals of all leases; well below a lease's length.
-        drain_seconds: That work under way has to end when `run` is cancelled.
     """
 
     def __init__(
@@ -87,16 +103,14 @@ class Relay:
         store: Store,
         turns: Turns,
         bots: Mapping[str, Bot],
+        pace: Pace = PACE,
         most_chats: int = MOST_CHATS,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-        drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self._store = store
         self._turns = turns
         self._bots = bots
         self._most_chats = most_chats
-        self._heartbeat_seconds = heartbeat_seconds
-        self._drain_seconds = drain_seconds
+        self._pace = pace
         self._held: dict[tuple[str, str], _Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -140,7 +154,7 @@ class Relay:
             work, wait = await self._store.lease(tuple(self._bots), free)
         except StoreError as error:
             log.warning("cannot lease: %s", error)
-            work, wait = [], STORE_RETRY_SECONDS
+            work, wait = [], self._pace.store
         for lease, first in work:
             held = _Held(lease=lease)
             held.take(first)
@@ -176,7 +190,7 @@ class Relay:
     async def _retry_later(self, held: _Held) -> None:
         attempts = held.turn.attempts if held.turn else 1
         with contextlib.suppress(StoreError):
-            await self._store.postpone(held.lease, _backoff(attempts))
+            await self._store.postpone(held.lease, self._backoff(attempts))
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
@@ -244,7 +258,7 @@ class Relay:
                 raise
             except StoreError as error:
                 log.warning("cannot commit, trying again: %s", error)
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+                await asyncio.sleep(self._pace.store)
 
     async def _deliver(self, reply: Reply) -> None:
         bot = self._bots[reply.chat.platform]
@@ -256,8 +270,12 @@ class Relay:
                 return None
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
-                await asyncio.sleep(error.retry_after or _backoff(attempt))
+                await asyncio.sleep(error.retry_after or self._backoff(attempt))
         return None
+
+    def _backoff(self, attempt: int) -> float:
+        longest = min(self._pace.backoff * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
+        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
     def _settle(self, working: Working, outcome: Outcome) -> None:
         async def settle() -> None:
@@ -272,7 +290,7 @@ class Relay:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._heartbeat_seconds)
+            await asyncio.sleep(self._pace.heartbeat)
             held = {h.lease.chat_id: h for h in self._held.values()}
             try:
                 lost = await self._store.renew([h.lease for h in held.values()])
@@ -286,7 +304,7 @@ class Relay:
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_seconds):
+            async with asyncio.timeout(self._pace.drain):
                 while tasks := self._under_way(leasing):
                     await asyncio.wait(tasks)
         late = self._under_way(leasing)
@@ -301,11 +319,6 @@ class Relay:
 
 def _place(chat: Chat) -> tuple[str, str]:
     return chat.platform, chat.ref
-
-
-def _backoff(attempt: int) -> float:
-    longest = min(0.5 * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
-    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 
 def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:

@@ -218,7 +218,9 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
         outcome.text,
         tx.now,
     )
-    return _unsent(tx, held)
+    # Not the oldest unsent text: a notice may have come meanwhile, and only this one belongs
+    # in the place of the preview.
+    return _unsent(tx, held, turn.id)
 
 
 def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
@@ -318,10 +320,13 @@ def _is_alike(row: Row, head: Row) -> bool:
     return all(row[name] == head[name] for name in ("kind", "person", "attempts"))
 
 
-def _unsent(tx: Tx, held: Lease) -> Outgoing | None:
+def _unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     row = tx.one(
-        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL ORDER BY id LIMIT 1",
+        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL"
+        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
+        " ORDER BY id LIMIT 1",
         held.chat_id,
+        turn,
     )
     if not row:
         return None

@@ -122,37 +122,58 @@ def saying(*pieces: str) -> Script:
 
 @dataclass
 class StandInTranscriber:
-    """Hears what `words` say, or raises it."""
+    """Hears what `words` say, one after the other, or raises it.
+
+    Attributes:
+        gate: Opened when it may answer; None for at once.
+        translates: Whether it can translate what it hears.
+    """
 
     words: Iterable[str | Exception] = ("good morning",)
     heard: list[bytes] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    translates: bool = True
 
     async def transcribe(
         self, audio: bytes, voice: Voice, *, to_english: bool = False
     ) -> Transcript:
         """Return the next words."""
-        self._words = getattr(self, "_words", None) or iter(self.words)
         self.heard.append(audio)
-        word = next(self._words)
+        if self.gate:
+            await self.gate.wait()
+        word = list(self.words)[len(self.heard) - 1]
         if isinstance(word, Exception):
             raise word
         usage = Usage(purpose="transcribe", model="ear", seconds=voice.seconds or 1.0)
-        return Transcript(text=word, usage=(usage,), is_english=to_english)
+        return Transcript(text=word, usage=(usage,), is_english=to_english and self.translates)
 
     async def close(self) -> None:
         """Do nothing."""
 
 
 class StandInBot:
-    """A platform without a network: remembers what was shown; fails when told to."""
+    """A platform without a network: remembers what was shown; fails when told to.
+
+    Attributes:
+        shown: Every preview.
+        sent: Every final text: chat, message it answers, text.
+        places: For every final text, the messages it replaced.
+        keys: For every final text, the reply's key.
+        failures: What the next final texts of a chat, by its ref, meet.
+        fetch_failures: What the next recordings meet.
+        posts: Whether a preview is posted as a message, with a receipt.
+    """
 
     name = "desk"
 
-    def __init__(self) -> None:
+    def __init__(self, *, posts: bool = False) -> None:
         self.shown: list[str] = []
         self.sent: list[tuple[str, str | None, str]] = []
-        self.failures: list[Exception] = []
+        self.places: list[list[str]] = []
+        self.keys: list[int] = []
+        self.failures: dict[str, list[Exception]] = {}
         self.fetch_failures: list[Exception] = []
+        self.posts = posts
         self._changed = asyncio.Condition()
 
     async def listen(self, receive: Receive) -> None:
@@ -164,12 +185,21 @@ class StandInBot:
         """Show or send."""
         if not reply.is_final:
             async for text in reply.snapshots():
-                self.shown.append(text)
+                await self._show(reply, text)
             return
-        if self.failures:
-            raise self.failures.pop(0)
+        if failures := self.failures.get(reply.chat.ref):
+            raise failures.pop(0)
         async with self._changed:
             self.sent.append((reply.chat.ref, reply.to, reply.text))
+            self.places.append([posted.ref for posted in reply.posted])
+            self.keys.append(reply.key)
+            self._changed.notify_all()
+
+    async def _show(self, reply: Reply, text: str) -> None:
+        if self.posts and not reply.posted:
+            await reply.record(f"preview {reply.key}")
+        async with self._changed:
+            self.shown.append(text)
             self._changed.notify_all()
 
     async def fetch(self, voice: Voice) -> bytes:
@@ -182,4 +212,13 @@ class StandInBot:
         """Wait for `count` texts in all; return them."""
         async with asyncio.timeout(10), self._changed:
             await self._changed.wait_for(lambda: len(self.sent) >= count)
-        return [text for _, _, text in self.sent]
+        return self.texts()
+
+    async def until_shown(self, text: str) -> None:
+        """Wait for a preview."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: text in self.shown)
+
+    def texts(self, chat: Chat | None = None) -> list[str]:
+        """Return the final texts, of one chat or of all."""
+        return [text for ref, _, text in self.sent if chat is None or ref == chat.ref]

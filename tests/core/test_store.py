@@ -374,3 +374,19 @@ async def test_a_notice_reaches_the_private_chat(store: Store, clock: StandInClo
     _, outgoing = await take(store, clock)
     assert isinstance(outgoing, Outgoing)
     assert (outgoing.chat, outgoing.text, outgoing.posted) == (CHAT, "while idle", ())
+
+
+async def test_a_notice_does_not_take_the_place_of_an_answer(
+    store: Store, clock: StandInClock
+) -> None:
+    """An answer is delivered into its own preview, although a notice came before it."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    await store.posted(turn.id, 0, "preview")
+    notice = Notice(person=ANN.id, text="psst")
+    answer = await store.finish(lease, turn, Outcome(text="hello", notices=(notice,)))
+    assert answer
+    assert (answer.turn, answer.text, answer.posted) == (turn.id, "hello", ("preview",))
+    outgoing = await store.next(lease, sent=answer.id)
+    assert isinstance(outgoing, Outgoing)
+    assert (outgoing.turn, outgoing.text, outgoing.posted) == (None, "psst", ())
