@@ -1,0 +1,94 @@
+"""A bot under test: a process of its own, against loopback servers of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+from tests.bench.talk import Town
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {
+    "causerie": ("bots",),
+    "default floor": ("tests.bench.floors", "default"),
+    "fast floor": ("tests.bench.floors", "fast"),
+}
+START_SECONDS = 30.0
+# A disk: where /tmp is memory, an fsync would cost nothing.
+DISK = "/var/tmp"  # noqa: S108 - a directory of random name is made in it
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Subject:
+    """Runs one of COMMANDS while the context is open; in it, it is being served.
+
+    Attributes:
+        town: The people it serves.
+        started_at: When its process was started, monotonic seconds.
+    """
+
+    def __init__(self, name: str, *, town: Town | None = None) -> None:
+        self.name = name
+        self.town = town or Town()
+        self.started_at = 0.0
+        self._stack = AsyncExitStack()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.town)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=DISK))
+            self.started_at = time.monotonic()
+            with (Path(folder) / "log").open("wb") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", *COMMANDS[self.name]),
+                    env=self._environment(),
+                    cwd=folder,
+                    stdout=log,
+                    stderr=log,
+                )
+            stack.push_async_callback(self._end, self._process)
+            telegram = self.town.telegram
+            await telegram.until(lambda: telegram.updates.is_polled, seconds=START_SECONDS)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "TELEGRAM_BOT_TOKEN": self.town.telegram.token,
+            "TELEGRAM_API_URL": self.town.telegram.url,
+            "OPENAI_API_KEY": self.town.model.key,
+            "OPENAI_BASE_URL": self.town.model.url,
+            "ACCESS": "open",
+            "DATABASE_URL": "sqlite:///causerie.db",
+        }
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU it has used, user and system, in all its threads."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory it occupies (RSS)."""
+        return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def _proc(self, name: str) -> str:
+        assert self._process
+        return Path(f"/proc/{self._process.pid}/{name}").read_text()
