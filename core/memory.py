@@ -247,7 +247,7 @@ class Memory:
         if not folded:
             return
         answer = await self._summarise(state.summary, folded, recalled)
-        if answer.prompt.predicted <= recalled.budget.prompt:
+        if recalled.budget.summary >= LEAST_SUMMARY:
             await _finish_quietly(answer, model)
         text = answer.text if answer.is_complete else _excerpts(state.summary, folded)
         await self._store.compact(
