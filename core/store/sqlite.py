@@ -1,7 +1,6 @@
 """SQLite: one connection, one thread, and one fsync for all transactions that wait together."""
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -181,6 +180,8 @@ async def open_database(path: Path, *, clock: Clock = now) -> Database:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Tried here first: aiosqlite's thread outlives an attempt of its own that fails.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         lock = _lock(path)
     except OSError as error:
         raise StoreError(f"Cannot open the database {path}: {error.strerror}.") from error
@@ -205,8 +206,6 @@ def _lock(path: Path) -> BinaryIO:
     except OSError as error:
         lock.close()
         raise StoreError(f"Another causerie is running on {path}; end it first.") from error
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     return lock
 
 
