@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 # Every question carries marks, and its answer names them: a number, and how long the answer
-# shall be (short, medium, long).
-MARK = re.compile(r"\bm\d+[sml]\b")
+# shall be (short, medium, extensive, long).
+MARK = re.compile(r"\bm\d+[smxl]\b")
 _UNSETTLED = (
     "SELECT (SELECT COUNT(*) FROM inbox WHERE done_at IS NULL)"
     " + (SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL)"

@@ -12,7 +12,7 @@ from tests.servers.openai import OpenAIServer
 from tests.servers.telegram import TelegramServer
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 20.0  # for a machine that is busy with something else
+START_SECONDS = 30.0  # for a machine that is busy with something else
 PLAIN = ("-m", "bots")
 
 

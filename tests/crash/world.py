@@ -14,7 +14,7 @@ from tests.servers.openai import OpenAIServer, Request
 from tests.servers.telegram import Chat, Message, TelegramServer, User
 from tests.sound import voice_note
 
-LINES = {"s": 1, "m": 6, "l": 450}
+LINES = {"s": 1, "m": 6, "x": 20, "l": 450}
 # What Markdown and entities express differently.
 _DRESS = re.compile(r"[\s>`*_•-]+")
 
@@ -131,8 +131,13 @@ class World:
         heard = [r.audio for r in self.openai.requests if r.path.startswith("/audio/")]
         return sum(self._voices.get(data) == mark for data in heard)
 
-    def problems(self, room: Room, *, duplicates: int = 0) -> list[str]:
-        """Return what is wrong in a room, where so many duplicates are to be expected."""
+    def problems(self, room: Room, *, duplicates: int | None = 0) -> list[str]:
+        """Return what is wrong in a room.
+
+        Args:
+            room: The room.
+            duplicates: How many to expect there; None: they are counted elsewhere.
+        """
         inbox, outbox = self.ledger.inbox(room.ref), self.ledger.outbox(room.ref)
         found = []
         taken = [mark for row in inbox for mark in row.marks]
@@ -143,10 +148,26 @@ class World:
             found.append(f"turns are {turns} of {len(inbox)}")
         if len({text.turn for text in outbox if text.turn}) != sum(bool(t.turn) for t in outbox):
             found.append("a turn has two answers")
-        surplus = count_surplus([m.text for m in room.chat.answers], outbox)
-        if surplus != duplicates:
+        surplus = self.surplus(room)
+        if surplus is None or duplicates not in {None, surplus}:
             found.append(f"{surplus} surplus of {duplicates}: {_shown(room.chat.answers)}")
         return found
+
+    def surplus(self, room: Room) -> int | None:
+        """Return how many messages stand in a room beyond those that say what was decided."""
+        shown = [message.text for message in room.chat.answers]
+        return count_surplus(shown, self.ledger.outbox(room.ref))
+
+    def unaccounted(self, room: Room) -> set[int]:
+        """Return the ids of messages in a room of which the program does not know."""
+        receipts = self.ledger.receipts(room.ref)
+        sent = [_bare(text.text) for text in self.ledger.outbox(room.ref) if text.is_sent]
+        return {
+            message.id
+            for message in room.chat.answers
+            if message.id not in receipts
+            and not any(text.endswith(_bare(message.text)) for text in sent)
+        }
 
     def unanswered(self, room: Room, asked: Sequence[str] | None = None) -> list[str]:
         """Return what is wrong if the complete answers in a room are not to these questions.

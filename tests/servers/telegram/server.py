@@ -133,6 +133,11 @@ class TelegramServer:
             last = [f"{call.method} {call.error}".strip() for call in self.calls[-10:]]
             raise TimeoutError(f"after {seconds} s the last calls are {last}") from None
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._runner.server.connections) if self._runner and self._runner.server else 0
+
     def expire_links(self) -> None:
         """Let every download link expire, as they do after an hour; getFile gives new ones."""
         self.paths.clear()

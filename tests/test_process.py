@@ -1,0 +1,165 @@
+"""The command as a process: how it starts, how it ends, what it says when it cannot."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.program import START_SECONDS, Program, environment
+from tests.crash.world import World, served
+
+# The issue: Ctrl-C and SIGTERM end the program within 5 s, answers in flight or not.
+END_SECONDS = 5.0
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Servers, and a folder for the program."""
+    async with World(tmp_path, LOG_LEVEL="WARNING") as world:
+        yield world
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_a_signal_ends_it_with_fifty_answers_in_flight(
+    world: World, number: signal.Signals
+) -> None:
+    """It ends in time with code 0, and the next start answers what was broken off."""
+    world.openai.gate = asyncio.Event()
+    for place in range(50):
+        world.room(is_group=place % 4 == 0)
+    async with served(world) as program:
+        for room in world.rooms:
+            world.ask(room, world.mark("m"))
+        await world.openai.until(lambda: len(world.openai.requests) == len(world.rooms))
+        program.send(number)
+        assert await program.wait(seconds=END_SECONDS) == 0
+    world.openai.gate.set()
+    async with served(world):
+        await world.settle()
+    found = world.ledger.problems()
+    for room in world.rooms:
+        found += world.problems(room) + world.unanswered(room)
+    assert not found
+    assert not world.log()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_a_signal_ends_an_idle_program(world: World, number: signal.Signals) -> None:
+    """Nothing in flight: nothing to say."""
+    async with served(world) as program:
+        program.send(number)
+        assert await program.wait(seconds=END_SECONDS) == 0
+    assert not world.log()
+
+
+async def test_answers_that_are_nearly_done_end_before_the_program(world: World) -> None:
+    """What takes less than the time left is not broken off."""
+    room = world.room()
+    world.openai.gate = asyncio.Event()
+    async with served(world) as program:
+        world.ask(room, world.mark("m"))
+        await world.openai.until(lambda: bool(world.openai.requests))
+        program.send(signal.SIGTERM)
+        await world.telegram.until(lambda: not world.telegram.updates.is_polled)
+        world.openai.gate.set()
+        assert await program.wait(seconds=END_SECONDS) == 0
+    assert not world.unanswered(room)
+    assert not world.problems(room)
+    assert len(world.openai.requests) == 1
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_a_signal_while_it_starts(world: World, number: signal.Signals) -> None:
+    """As soon as the database is open, and before Telegram has answered, it ends as always."""
+    world.telegram.delay_next("getMe")
+    async with world.program() as program:
+        await world.telegram.until(lambda: bool(world.telegram.calls), seconds=START_SECONDS)
+        program.send(number)
+        assert await program.wait(seconds=END_SECONDS) == 0
+    assert not world.log()
+
+
+async def test_telegram_cannot_be_reached_at_the_start(world: World, tmp_path: Path) -> None:
+    """It goes on trying, and serves once Telegram is there."""
+    world.telegram.fail_next("getMe", status=502, is_html=True)
+    world.telegram.drop_next("getMe")
+    room = world.room()
+    world.ask(room)
+    async with served(world):
+        await world.settle()
+    assert not world.unanswered(room)
+    settings = environment(world.telegram, world.openai, tmp_path, LOG_LEVEL="WARNING")
+    settings |= {"TELEGRAM_API_URL": "http://127.0.0.1:9", "DATABASE_URL": "sqlite:///other.db"}
+    async with Program(("-m", "bots"), settings, tmp_path) as program:
+        await logged(world, "interrupted", times=2)
+        program.send(signal.SIGTERM)
+        assert await program.wait(seconds=END_SECONDS) == 0
+    assert "Traceback" not in world.log()
+
+
+async def test_the_model_server_cannot_be_reached(world: World) -> None:
+    """It serves; who asks is told kindly, and is answered once the model is there."""
+    url, world.openai.url = world.openai.url, "http://127.0.0.1:9/v1"
+    room = world.room()
+    world.ask(room)
+    async with served(world) as program:
+        await world.settle()
+        program.send(signal.SIGTERM)
+        assert await program.wait(seconds=END_SECONDS) == 0
+    (sorry,) = room.chat.answers
+    assert sorry.text
+    assert "127.0.0.1" not in sorry.text
+    world.openai.url = url
+    world.ask(room)
+    async with served(world):
+        await world.settle()
+    assert world.unanswered(room, room.asked[1:]) == []
+    assert "Traceback" not in world.log()
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ({"TELEGRAM_BOT_TOKEN": "7:wrong"}, 2, "TELEGRAM_BOT_TOKEN: should be"),
+        ({"ACCESS": "everybody"}, 2, "ACCESS: "),
+        ({"DATABASE_URL": "sqlite:///stderr.txt/causerie.db"}, 1, "Cannot open the database"),
+        ({"DATABASE_URL": "sqlite:///folder"}, 1, "Cannot open the database"),
+        ({"DATABASE_URL": "sqlite:///letter.txt"}, 1, "Cannot open the database"),
+    ],
+    ids=["token", "access", "no folder", "a folder", "no database"],
+)
+async def test_what_is_wrong_is_said_in_one_line(
+    world: World, tmp_path: Path, settings: dict[str, str], code: int, words: str
+) -> None:
+    """A wrong setting ends it with code 2, a database that cannot be used with 1."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "letter.txt").write_text("Dear Ann, " * 1000)
+    world.settings |= settings
+    async with world.program() as program:
+        assert await program.wait() == code
+    (line,) = world.log().splitlines()
+    assert words in line
+    assert world.telegram.token not in line
+
+
+async def test_a_second_program_on_the_same_database(world: World) -> None:
+    """It says so in one line and leaves; the first one serves on."""
+    room = world.room()
+    async with served(world):
+        async with world.program() as second:
+            assert await second.wait() == 1
+        (line,) = world.log().splitlines()
+        assert "Another causerie is running" in line
+        world.ask(room)
+        await world.settle()
+    assert not world.unanswered(room)
+
+
+async def logged(world: World, words: str, *, times: int) -> None:
+    """Wait until words are in the log so many times."""
+    async with asyncio.timeout(START_SECONDS):
+        while world.log().count(words) < times:  # noqa: ASYNC110 - a file wakes nobody
+            await asyncio.sleep(0.02)
