@@ -280,7 +280,10 @@ class Turns:
 
 def _speaker(chat: Chat, person: Person) -> str:
     """Return the name that stands before what somebody says, where several people speak."""
-    return "" if chat.is_private else tokens.shorten(" ".join(person.name.split()), NAME_TOKENS)
+    name = "" if chat.is_private else " ".join(person.name.split())
+    while tokens.count(name) > NAME_TOKENS:
+        name = name[: len(name) * 3 // 4]
+    return name
 
 
 def _above(heard: str, left_out: int = 0) -> str:

@@ -1,0 +1,112 @@
+"""Settings: one line per problem, naming the variable, never its value."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import SettingsError
+from core.settings import CHAT_MODELS, SPEECH_MODELS, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start in an empty folder, with none of the settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.lower() in Settings.model_fields:
+            monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    """With nothing set, the embedded models serve."""
+    found = load(Settings)
+    assert (found.chat_model, found.speech_model) == (CHAT_MODELS, SPEECH_MODELS)
+    assert found.database_path == Path("causerie.db")
+    assert found.access == "pairing"
+    assert not found.has_model_server
+    assert not found.has_speech_server
+
+
+def test_env_file_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment comes before `.env`; empty values count as not set; others are ignored."""
+    Path(".env").write_text(
+        "CHAT_MODEL = a, b ,\nACCESS=open\nCONTEXT_TOKENS=\nUNRELATED=1\n"
+        "OPENAI_BASE_URL=http://127.0.0.1:1/v1/\nOWNERS=desk:1,desk:-2\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("ACCESS", "closed")
+    found = load(Settings, log_level="DEBUG")
+    assert found.chat_model == ("a", "b")
+    assert found.access == "closed"
+    assert found.context_tokens is None
+    assert found.openai_base_url == "http://127.0.0.1:1/v1"
+    assert found.owners == ("desk:1", "desk:-2")
+    assert found.log_level == "DEBUG"
+    assert found.has_model_server
+    assert found.has_speech_server
+
+
+@pytest.mark.parametrize("name", ["speech_api_key", "speech_base_url"])
+def test_speech_may_be_elsewhere(name: str) -> None:
+    """A speech server of its own is used, even beside the embedded chat model."""
+    found = load(Settings, **{name: "http://127.0.0.1:2"})
+    assert found.has_speech_server
+    assert not found.has_model_server
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("CHAT_MODEL", " , ", "should name at least one model"),
+        ("SPEECH_MODEL", ",", "should name at least one model"),
+        ("CONTEXT_TOKENS", "many-s3cret", "input should be a valid integer"),
+        ("CONTEXT_TOKENS", "100", "input should be greater than or equal to 512"),
+        ("REPLY_TOKENS", "1", "input should be greater than or equal to 16"),
+        ("OPENAI_BASE_URL", "s3cret.example", "should start with http:// or https://"),
+        ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
+        ("DATABASE_URL", "postgresql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
+        ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
+        ("ACCESS", "s3cret", "input should be 'pairing', 'open' or 'closed'"),
+        ("OWNERS", "desk:1,123456:s3cret", "each should look like platform:number"),
+        ("ALLOWED", "desk:1/3", "each should look like platform:number"),
+        ("LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("LOG_FORMAT", "xml", "input should be 'text' or 'json'"),
+    ],
+)
+def test_a_wrong_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    """The line names the variable and what would be right; the value may be a secret."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load(Settings)
+    line = str(caught.value)
+    assert line.startswith(f"{name}: {problem}")
+    assert "\n" not in line
+    assert "s3cret" not in line
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_every_problem_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All problems are told at once."""
+    monkeypatch.setenv("ACCESS", "x")
+    monkeypatch.setenv("OWNERS", "x")
+    monkeypatch.setenv("REPLY_TOKENS", "x")
+    with pytest.raises(SettingsError) as caught:
+        load(Settings)
+    names = {line.partition(":")[0] for line in str(caught.value).splitlines()}
+    assert names == {"ACCESS", "OWNERS", "REPLY_TOKENS"}
+
+
+def test_secrets_are_not_printed() -> None:
+    """A printed Settings shows no key."""
+    assert "s3cret" not in repr(load(Settings, openai_api_key="s3cret", speech_api_key="s3cret"))
+
+
+def test_an_env_file_that_cannot_be_read_is_told() -> None:
+    """A file that is no text gets a line like any wrong setting."""
+    Path(".env").write_bytes(b"OPENAI_API_KEY=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"^\.env: should be a readable file in UTF-8$"):
+        load(Settings)
