@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core import tokens
@@ -16,6 +16,7 @@ from core.sse import EventReader
 from core.types import Delta, Message, ModelEvent, Restart, Usage
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 log = logging.getLogger(__name__)
@@ -113,11 +114,10 @@ class OpenAIChat:
         self, model: str, prompt: Sequence[Message], limit: int, reply: Completion
     ) -> AsyncGenerator[Delta | Usage]:
         """Make one call; how it went is in `reply` afterwards."""
-        client = await self._open()
-        request = self._request(model, prompt, limit)
         try:
+            response = await self._send(self._request(model, prompt, limit))
             async with (
-                client.chat.completions.with_streaming_response.create(**request) as response,
+                contextlib.aclosing(response),
                 contextlib.aclosing(_texts(response, reply)) as texts,
             ):
                 async for text in texts:
@@ -130,6 +130,25 @@ class OpenAIChat:
             yield Delta(text=text)
         if reply.has_begun:
             yield await _usage(model, prompt, reply)
+
+    async def _send(self, body: Mapping[str, object]) -> "httpx2.Response":
+        """Send a request; return the response, its body yet to come.
+
+        Not by the SDK's `completions.create`, which examines every parameter and message: that
+        costs half as much again for each call (0.41 instead of 0.28 ms of CPU), and 70 ms more
+        for 400 messages (openai 3.54, measured 2026-11).
+        """
+        import openai  # noqa: PLC0415 - 0.8 s, and `_open` has loaded it
+
+        client = await self._open()
+        stream = await client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=body,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+        return stream.response
 
     async def _open(self) -> "openai.AsyncOpenAI":
         async with self._opening:
@@ -146,6 +165,8 @@ class OpenAIChat:
     def _request(self, model: str, prompt: Sequence[Message], limit: int) -> dict[str, Any]:
         refused = self._refused.get(model, set())
         body: dict[str, Any] = {
+            "model": model,
+            "stream": True,
             "messages": [{"role": message.role, "content": worded(message)} for message in prompt],
             "stream_options": {"include_usage": True},
             "max_completion_tokens": limit,
@@ -154,10 +175,7 @@ class OpenAIChat:
             body["max_tokens"] = limit
         if self._temperature is not None:
             body["temperature"] = self._temperature
-        # In extra_body, because the SDK examines every message it is given elsewhere: that cost
-        # 10 ms of CPU for 50 of them and 70 ms for 400 (openai 3.54, measured 2026-11).
-        sent = {name: value for name, value in body.items() if name not in refused}
-        return {"model": model, "messages": (), "stream": True, "extra_body": sent}
+        return {name: value for name, value in body.items() if name not in refused}
 
     def _next_try(self, model: str, failure: Failure, attempt: int) -> tuple[float | None, int]:
         """Return the seconds until the next attempt and its number.
@@ -190,14 +208,14 @@ class OpenAIChat:
                 self._failing.add(name)
 
 
-async def _texts(response: Any, reply: Completion) -> AsyncGenerator[str]:  # noqa: ANN401 - an SDK type
+async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerator[str]:
     """Yield what is said, at most one text per piece of the connection."""
     if "json" in response.headers.get("content-type", ""):
-        if text := reply.take([await response.read()]):
+        if text := reply.take([await response.aread()]):
             yield text
         return
     reader = EventReader()
-    pieces = aiter(response.iter_bytes())
+    pieces = response.aiter_bytes()
     while not reply.failure and (piece := await _next(pieces, reply)) is not None:
         if text := reply.take(reader.feed(piece)):
             yield text
