@@ -63,7 +63,7 @@ class Answer:
                         show(self.text)
                     case Restart():
                         self.text = ""
-                    case Usage():
+                    case _:
                         self._enter(event)
             self.is_complete = True
         except ContextLengthError:

@@ -5,7 +5,6 @@ receive -> lease -> access -> understand -> command? -> memory -> answer -> fini
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import random
 import time
@@ -262,16 +261,16 @@ class Relay:
 
     async def _deliver(self, reply: Reply) -> None:
         bot = self._bots[reply.chat.platform]
-        for attempt in itertools.count():
+        attempt = 0
+        while True:
             try:
                 return await bot.deliver(reply)
             except GoneError as error:
-                log.warning("reply dropped key=%d: %s", reply.key, error)
-                return None
+                return log.warning("reply dropped key=%d: %s", reply.key, error)
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
                 await asyncio.sleep(error.retry_after or self._backoff(attempt))
-        return None
+            attempt += 1
 
     def _backoff(self, attempt: int) -> float:
         longest = min(self._pace.backoff * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
@@ -291,16 +290,15 @@ class Relay:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._pace.heartbeat)
-            held = {h.lease.chat_id: h for h in self._held.values()}
+            leases = [held.lease for held in self._held.values()]
+            tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
             try:
-                lost = await self._store.renew([h.lease for h in held.values()])
+                lost = await self._store.renew(leases)
             except StoreError as error:
                 log.warning("cannot renew leases: %s", error)
                 continue
-            for chat in lost:
-                task = held[chat].task
-                if task:
-                    task.cancel()
+            for chat in lost & tasks.keys():
+                tasks[chat].cancel()
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):

@@ -9,7 +9,7 @@ from functools import partial
 from core import personas, tokens
 from core.access import Access
 from core.answer import Answer
-from core.commands import BY_NAME, Again, Answered, Ask, Called, Rooms, split
+from core.commands import BY_NAME, Answered, Ask, Called, Rooms, split
 from core.errors import (
     AccessError,
     CauserieError,
@@ -185,19 +185,17 @@ class Turns:
         return await self._carry_out(working, await command.handler(called))
 
     async def _carry_out(self, working: Working, answered: Answered) -> Outcome:
-        if not isinstance(answered, str) and await self._is_stopped(working):
+        if isinstance(answered, str):
+            return Outcome(text=answered)
+        if isinstance(answered, Outcome):
+            return answered
+        if await self._is_stopped(working):
             return Outcome()
-        match answered:
-            case str(text):
-                return Outcome(text=text)
-            case Outcome() as outcome:
-                return outcome
-            case Ask() as ask:
-                return await self._translate(working, ask)
-            case Again(turn=earlier):
-                working.turn = replace(earlier, state=working.turn.state)
-                working.replaces = earlier.id
-                return await self._converse(working)
+        if isinstance(answered, Ask):
+            return await self._translate(working, answered)
+        working.turn = replace(answered.turn, state=working.turn.state)
+        working.replaces = answered.turn.id
+        return await self._converse(working)
 
     async def _translate(self, working: Working, ask: Ask) -> Outcome:
         recall = partial(

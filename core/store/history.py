@@ -42,15 +42,21 @@ def window(
 def compact(
     tx: Tx, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...]
 ) -> bool:
-    """Let memory start at `new` with `summary`, unless its start has moved from `old`."""
+    """Let memory start at `new` with `summary`.
+
+    Not if its start has moved from `old`, nor if the message that ended at `new` was replaced.
+    """
     spend(tx, chat, "", usage, None)
     return bool(
         tx.run(
-            "UPDATE chat SET start = ?, summary = ? WHERE id = ? AND start = ?",
+            "UPDATE chat SET start = ?, summary = ? WHERE id = ? AND start = ?"
+            " AND EXISTS (SELECT 1 FROM message WHERE chat_id = ? AND total = ?)",
             new,
             summary,
             chat,
             old,
+            chat,
+            new,
         )
     )
 

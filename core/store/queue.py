@@ -342,16 +342,19 @@ def _unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
 
 
 def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
-    if outcome.replaces is not None:
-        tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], outcome.replaces)
     total = row["total"]
+    answered = turn.id if outcome.replaces is None else outcome.replaces
+    if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
+        # It was the newest turn; what is gone does not go on to fill the window.
+        [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
+        total = max(row["start"], last["total"] or 0)
     for message in outcome.history:
         total += message.tokens
         tx.run(
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             row["id"],
-            turn.id if outcome.replaces is None else outcome.replaces,
+            answered,
             message.role,
             message.name,
             message.content,

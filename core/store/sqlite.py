@@ -185,13 +185,12 @@ async def open_database(path: Path, *, clock: Clock = now) -> Database:
         lock = _lock(path)
     except OSError as error:
         raise StoreError(f"Cannot open the database {path}: {error.strerror}.") from error
-    connection = None
+    connection = aiosqlite.connect(path, isolation_level=None)
     try:
-        connection = await aiosqlite.connect(path, isolation_level=None)
+        await connection
         await _in_thread(connection, _prepare)
     except (sqlite3.Error, StoreError) as error:
-        if connection:
-            await connection.close()
+        await connection.close()
         lock.close()
         if isinstance(error, StoreError):
             raise

@@ -286,6 +286,20 @@ async def test_folding_takes_in_what_came_meanwhile(store: Store) -> None:
     assert prompt[1].content.startswith("user: message 0\n\nassistant: ")
 
 
+async def test_with_nothing_old_nothing_is_folded(store: Store) -> None:
+    """All of a short history stays, whatever its length was thought to be."""
+    house = House(store=store)
+    async with house.running():
+        await house.ask("hi")
+        state = ChatState(total=1_000_000)
+        asked = await weighed(Message(role="user", content="q"))
+        recalled = await house.memory.recall(
+            1, state, persona="x", asked=asked, names=house.models
+        )
+        await house.memory.compact(1, state, recalled=recalled, model=house.model)
+    assert len(house.model.prompts) == 1
+
+
 async def test_a_prompt_too_long_after_all_is_shortened(store: Store) -> None:
     """When the server counts more than we do, the person sees an answer, not an error."""
 

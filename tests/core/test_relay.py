@@ -108,6 +108,23 @@ async def test_a_failed_turn_is_tried_again(store: Store) -> None:
     assert len(house.model.prompts) == 5
 
 
+async def test_a_timeout_that_nobody_foresaw_is_no_stop(store: Store) -> None:
+    """A turn that fails with a timeout is tried again like any other."""
+    house = House(store=store)
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        if len(house.model.prompts) == 1:
+            raise TimeoutError
+        async for event in echo(prompt, models):
+            yield event
+
+    house.model.script = script
+    async with house.running():
+        assert await house.ask("hi") == "You said: hi"
+
+
 async def test_after_five_attempts_a_message_is_given_up(store: Store) -> None:
     """The person gets a sentence, the owner hears of it, and the chat goes on."""
     house = House(store=store, model=failing_model(5))
@@ -316,6 +333,21 @@ async def test_ending_lets_go_what_was_just_leased(store: Store) -> None:
     [(_, turn)], _ = await store.lease(["desk"], 1)
     assert isinstance(turn, Turn)
     assert turn.attempts == 1
+
+
+async def test_a_summary_that_cannot_be_stored_costs_nothing_else(store: Store) -> None:
+    """A fault of the store after an answer is logged; the chat goes on."""
+    fault, used = faulty(store)
+    fault.before["compact"] = failing(99, StoreError("busy"))
+
+    async def script(_: Sequence[Message], __: Sequence[str]) -> AsyncIterator[ModelEvent]:
+        yield Delta(text="word " * 400)
+
+    house = House(store=used, model=StandInModel(script), context_tokens=1024)
+    async with house.running():
+        for number in range(4):
+            assert (await house.ask(f"m{number}")).startswith("word")
+        await fault.until("compact", 1)
 
 
 async def test_ending_waits_for_what_is_learned(store: Store) -> None:

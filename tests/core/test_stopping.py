@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from core.errors import DeliveryError
 from core.protocols import Store
 from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Voice
@@ -148,6 +149,21 @@ async def test_stop_of_one_chat_leaves_others_alone(store: Store) -> None:
         assert await house.ask("/stop") == "Stopped."
         gate.opened.set()
         assert (await house.bot.until(2))[1] == "half whole"
+
+
+async def test_stop_comes_too_late_for_a_text_on_its_way(store: Store) -> None:
+    """An answer that is committed is delivered whole, and the next one is not stopped."""
+    house = House(store=store)
+    house.bot.failures[CHAT.ref] = [DeliveryError("slow down", 0.05)]
+    fault = Faulty(store)
+    house.relay._store = cast("Store", fault)
+    async with house.running():
+        await house.say("hi")
+        await fault.until("finish", 1)
+        await house.say("/stop")
+        await house.say("ho")
+        texts = await house.bot.until(3)
+    assert texts == ["You said: hi", "Stopped.", "You said: ho"]
 
 
 async def test_a_stop_that_waited_stops_what_stands_before_it(store: Store) -> None:

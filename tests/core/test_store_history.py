@@ -70,6 +70,37 @@ async def test_an_answer_given_anew_replaces_the_first(store: Store, clock: Stan
         assert found == ["q1", "a1", "q2", answer]
 
 
+async def test_answers_that_are_gone_take_no_room(store: Store, clock: StandInClock) -> None:
+    """The running sum goes back with what is replaced, but not behind the start of memory."""
+    await remember(store, clock, 1, said("q1", tokens=20))
+    turn = await remember(store, clock, 2, said("q2", tokens=30))
+    await remember(store, clock, 3, said("q2", tokens=5), replaces=turn.id)
+    assert (await state_of(store, clock)).total == 25
+    assert await store.compact(1, old=0, new=25, summary="all")
+    turn = await remember(store, clock, 4, said("q3", tokens=7))
+    await remember(store, clock, 5, said("q3", tokens=6), replaces=turn.id)
+    state = await state_of(store, clock)
+    assert (state.total, state.start) == (31, 25)
+    assert [m.content for m in await store.window(1, start=25)] == ["q3"]
+
+
+async def test_an_only_answer_can_be_replaced(store: Store, clock: StandInClock) -> None:
+    """A history that is emptied on the way begins anew."""
+    turn = await remember(store, clock, 1, said("q", tokens=9))
+    await remember(store, clock, 2, said("q", tokens=4), replaces=turn.id)
+    assert [m.total for m in await store.window(1, start=0)] == [4]
+
+
+async def test_compaction_yields_to_an_answer_given_anew(
+    store: Store, clock: StandInClock
+) -> None:
+    """What was replaced while it was summed up is not cut off from memory."""
+    turn = await remember(store, clock, 1, said("q", tokens=9))
+    await remember(store, clock, 2, said("q", tokens=12), replaces=turn.id)
+    assert not await store.compact(1, old=0, new=9, summary="of the first")
+    assert (await state_of(store, clock)).start == 0
+
+
 async def test_the_last_turn_is_no_command(store: Store, clock: StandInClock) -> None:
     """The last finished message comes back whole: its texts, its transcripts, its person."""
     lease, turn = await leased(store, clock)
