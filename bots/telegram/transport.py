@@ -18,7 +18,7 @@ CONNECT_SECONDS = 10.0
 # Long, since a sent message whose reply we do not await may be sent twice.
 READ_SECONDS = 30.0
 _OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_JSON = {"Content-Type": "application/json"}
 
 
 class AiohttpRequest(BaseRequest):
@@ -92,7 +92,7 @@ class AiohttpRequest(BaseRequest):
                 method,
                 url,
                 data=body.encode() if body else None,
-                headers=_FORM if body else None,
+                headers=_JSON if body else None,
                 proxy=self._proxy,
                 timeout=_timeout(read),
                 allow_redirects=False,
