@@ -19,7 +19,6 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 _OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-_JSON = {"Content-Type": "application/json"}
 
 
 class AiohttpRequest(BaseRequest):
@@ -84,18 +83,18 @@ class AiohttpRequest(BaseRequest):
             telegram.error.NetworkError: The connection failed.
         """
         read = READ_SECONDS if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
-        url, _, query = url.partition("?")
-        body, kind = query.encode(), _FORM
+        url, _, body = url.partition("?")
         if request_data:
-            # As a form, 4,096 Cyrillic letters take 0.46 ms of CPU to encode, so 0.04 (2026-11).
-            body, kind = request_data.json_payload, _JSON
+            # JSON would cost less CPU (0.04 ms instead of 0.46 for 4,096 Cyrillic letters), but
+            # a form is what the SDK itself sends, so what every stand-in for Telegram reads.
+            body = request_data.url_encoded_parameters()
         try:
             session = self._open(url)
             async with session.request(
                 method,
                 url,
-                data=body or None,
-                headers=kind if body else None,
+                data=body.encode() if body else None,
+                headers=_FORM if body else None,
                 proxy=self._proxy,
                 timeout=_timeout(read),
                 allow_redirects=False,
