@@ -138,8 +138,14 @@ class Store(Protocol):
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         """Let the chat go with its work undone; `turn` does not count as attempted."""
 
-    async def postpone(self, lease: Lease, seconds: float) -> None:
-        """Give the chat up; it becomes ready again in `seconds`, and not by a new message."""
+    async def postpone(self, lease: Lease, seconds: float, *, turn: Turn | None = None) -> None:
+        """Give the chat up; it becomes ready again in `seconds`, and not by a new message.
+
+        Args:
+            lease: The chat's lease.
+            seconds: From now.
+            turn: What failed; its failures are counted here.
+        """
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         """Commit a turn as a whole: history, usage, outbox, inbox; return what to deliver."""

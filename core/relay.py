@@ -187,9 +187,9 @@ class Relay:
             self._wake.set()
 
     async def _retry_later(self, held: _Held) -> None:
-        attempts = held.turn.attempts if held.turn else 1
+        failures = held.turn.failures + 1 if held.turn else 1
         with contextlib.suppress(StoreError):
-            await self._store.postpone(held.lease, self._backoff(attempts))
+            await self._store.postpone(held.lease, self._backoff(failures), turn=held.turn)
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)

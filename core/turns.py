@@ -26,7 +26,9 @@ from core.understand import Understanding
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 5
+MOST_FAILURES = 5
+# A process that dies takes its innocent turns with it, so a death weighs less than a failure.
+MOST_ATTEMPTS = 20
 NAME_TOKENS = 16  # of a person's name in a prompt; names can be as long as a short message
 
 
@@ -141,7 +143,7 @@ class Turns:
     async def _work(self, working: Working) -> Outcome:
         turn = working.turn
         chat = working.lease.chat
-        if turn.attempts > MOST_ATTEMPTS:
+        if turn.failures >= MOST_FAILURES or turn.attempts > MOST_ATTEMPTS:
             return self._bury(working)
         if turn.kind == "command":
             return await self._command(working)

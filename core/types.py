@@ -107,7 +107,8 @@ class Message:
 
     Attributes:
         name: Who said it, where several people speak; else empty.
-        tokens: Counted once, with the reference vocabulary (see `core.tokens`).
+        tokens: What it adds to a prompt, name and framing included; counted once, with the
+            reference vocabulary (see `core.tokens`). 0: not counted yet.
         total: Tokens of its chat's history up to and with it; 0 outside a history.
     """
 
@@ -176,6 +177,7 @@ class Turn:
         transcripts: What was already heard, by index in `messages`; kept so that a retry
             does not pay for it twice.
         attempts: How often it was taken up, this time included.
+        failures: How often of these the work on it failed; in the others the process died.
         stoppers: Ids of the people whose /stop waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
     """
@@ -186,6 +188,7 @@ class Turn:
     state: ChatState
     transcripts: Mapping[int, str] = field(default_factory=dict)
     attempts: int = 1
+    failures: int = 0
     stoppers: tuple[str, ...] = ()
     posted: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.store import history, people, queue
+from core.store import history, people, queue, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
     Incoming,
@@ -60,17 +60,17 @@ class DatabaseStore:
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         await self._run(queue.release, lease, turn)
 
-    async def postpone(self, lease: Lease, seconds: float) -> None:
-        await self._run(queue.postpone, lease, round(seconds * 1000))
+    async def postpone(self, lease: Lease, seconds: float, *, turn: Turn | None = None) -> None:
+        await self._run(queue.postpone, lease, round(seconds * 1000), turn)
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
-        return await self._run(queue.finish, lease, turn, outcome)
+        return await self._run(turns.finish, lease, turn, outcome)
 
     async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
-        await self._run(queue.heard, lease, turn, index, transcript)
+        await self._run(turns.heard, lease, turn, index, transcript)
 
     async def posted(self, turn: int, part: int, ref: str) -> None:
-        await self._run(queue.posted, turn, part, ref)
+        await self._run(turns.posted, turn, part, ref)
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None

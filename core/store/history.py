@@ -1,7 +1,8 @@
 """Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
 
-from core.store.queue import check, spend, turn_of
+from core.store.queue import check, turn_of
 from core.store.sqlite import Tx
+from core.store.turns import spend
 from core.types import Lease, Message, Turn, Usage
 
 

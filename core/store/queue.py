@@ -1,10 +1,10 @@
-"""Transactions of the path: messages in, chats leased, turns finished, texts out.
+"""Transactions of the queue: messages in, chats leased, work handed out.
 
 Plain functions of a transaction; see `core.protocols.Store` for what each promises.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import takewhile
 
@@ -19,12 +19,8 @@ from core.types import (
     Incoming,
     Kind,
     Lease,
-    Notice,
-    Outcome,
     Outgoing,
-    Transcript,
     Turn,
-    Usage,
 )
 
 LEASE_MS = 30_000
@@ -181,84 +177,16 @@ def release_all(tx: Tx) -> None:
     )
 
 
-def postpone(tx: Tx, held: Lease, milliseconds: int) -> None:
+def postpone(tx: Tx, held: Lease, milliseconds: int, turn: Turn | None) -> None:
     """Give the chat up; it becomes ready again later, and not by a new message."""
     check(tx, held)
+    for message in turn.ids if turn else ():
+        tx.run("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
     tx.run(
         "UPDATE chat SET ready_at = ?, epoch = epoch + 1 WHERE id = ?",
         tx.now + milliseconds,
         held.chat_id,
     )
-
-
-def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
-    """Commit what a turn ended in: history, usage, outbox, inbox."""
-    row = check(tx, held)
-    _remember(tx, row, turn, outcome)
-    spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
-    for message in turn.ids:
-        if outcome.buried:
-            tx.run(
-                "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
-                " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
-                outcome.buried,
-                tx.now,
-                message,
-            )
-        tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
-    for notice in outcome.notices:
-        _notify(tx, notice)
-    if not outcome.text:
-        return None
-    tx.run(
-        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
-        held.chat_id,
-        turn.id,
-        turn.messages[-1].message,
-        outcome.text,
-        tx.now,
-    )
-    # Not the oldest unsent text: a notice may have come meanwhile, and only this one belongs
-    # in the place of the preview.
-    return _unsent(tx, held, turn.id)
-
-
-def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
-    """Keep a transcript and its cost before the turn goes on."""
-    check(tx, held)
-    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
-    spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
-
-
-def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
-    """Keep the platform's id of a posted part."""
-    tx.run(
-        "INSERT INTO receipt (turn, part, ref) VALUES (?, ?, ?)"
-        " ON CONFLICT (turn, part) DO UPDATE SET ref = excluded.ref",
-        turn,
-        part,
-        ref,
-    )
-
-
-def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
-    """Enter paid calls into the ledger."""
-    for call in usage:
-        tx.run(
-            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
-            " milliseconds, is_estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            chat,
-            turn,
-            person,
-            call.purpose,
-            call.model,
-            call.input,
-            call.cached,
-            call.output,
-            round(call.seconds * 1000),
-            int(call.is_estimated),
-            tx.now,
-        )
 
 
 def check(tx: Tx, held: Lease) -> Row:
@@ -284,12 +212,13 @@ def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
         state=ChatState(**{name: row[name] for name in ChatState.__slots__}),
         transcripts=transcripts,
         attempts=rows[0]["attempts"] + 1,
+        failures=rows[0]["failures"],
         posted=tuple(r["ref"] for r in receipts),
     )
 
 
 def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
-    outgoing = _unsent(tx, held)
+    outgoing = unsent(tx, held)
     if outgoing:
         return outgoing
     rows = tx.all(
@@ -320,7 +249,8 @@ def _is_alike(row: Row, head: Row) -> bool:
     return all(row[name] == head[name] for name in ("kind", "person", "attempts"))
 
 
-def _unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
+def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
+    """Return the oldest text that is still to go out, or the one of a turn."""
     row = tx.one(
         "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL"
         " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
@@ -341,51 +271,12 @@ def _unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     )
 
 
-def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
-    total = row["total"]
-    answered = turn.id if outcome.replaces is None else outcome.replaces
-    if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
-        # It was the newest turn; what is gone does not go on to fill the window.
-        [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
-        total = max(row["start"], last["total"] or 0)
-    for message in outcome.history:
-        total += message.tokens
-        tx.run(
-            "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            row["id"],
-            answered,
-            message.role,
-            message.name,
-            message.content,
-            message.tokens,
-            total,
-            tx.now,
-        )
-    if total != row["total"]:
-        tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
-
-
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:
     tx.run(
         "UPDATE chat SET ready_at = ?, is_leased = 0, epoch = epoch + 1 WHERE id = ?",
         ready_at,
         held.chat_id,
     )
-
-
-def _notify(tx: Tx, notice: Notice) -> None:
-    row = tx.one("SELECT private_chat FROM person WHERE id = ?", notice.person)
-    if not row or row["private_chat"] is None:
-        return
-    chat = row["private_chat"]
-    tx.run(
-        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
-        chat,
-        notice.text,
-        tx.now,
-    )
-    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
 
 
 def _chat_of(row: Row) -> Chat:

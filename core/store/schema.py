@@ -40,6 +40,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             transcript TEXT,
             ready_at BIGINT NOT NULL,
             attempts SMALLINT NOT NULL DEFAULT 0,
+            failures SMALLINT NOT NULL DEFAULT 0,
             turn BIGINT,
             done_at BIGINT,
             UNIQUE (platform, event)

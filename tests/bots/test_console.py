@@ -3,25 +3,22 @@
 import asyncio
 import contextlib
 import io
-import os
-import pty
 import re
 import stat
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from prompt_toolkit.application.current import create_app_session, get_app_or_none
+from prompt_toolkit.application.current import get_app_or_none
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from bots.console import CHAT, ConsoleBot
-from bots.terminal import Lines, Screen, Terminal, open_screen
-from core.errors import FetchError, GoneError, StoreError
+from bots.terminal import Terminal
+from core.errors import FetchError, StoreError
 from core.reply import Reply
 from core.types import Incoming, Voice
 
@@ -378,103 +375,3 @@ async def test_works_without_a_place_for_the_history(
     screen = Terminal((), source=keys, sink=DummyOutput())
     keys.send_text("x" + ENTER)
     assert await screen.read() == "x"
-
-
-class Pipes:
-    """Standard input and output as pipes."""
-
-    def __init__(self, text: bytes) -> None:
-        self.source, feed = os.pipe()
-        os.write(feed, text)
-        os.close(feed)
-        self.out = io.StringIO()
-        self.screen: Screen = Lines(self.source, self.out)
-
-    def close(self) -> None:
-        """Let go of the input."""
-        os.close(self.source)
-
-
-async def test_a_pipe_is_answered_line_by_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """Lines are answered in order, in plain text, and the end of input is the end."""
-    pipes = Pipes(b"one\n\ntwo \xff\r\n/voice /no/such.ogg\nthree")
-    bot = ConsoleBot(commands=(), notice=NOTICE, screen=pipes.screen)
-    answers: list[asyncio.Task[None]] = []
-
-    async def receive(incoming: Incoming) -> None:
-        reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
-        preview = asyncio.create_task(bot.deliver(reply))
-        reply.grow("**")
-        await asyncio.sleep(0)
-        reply.close()
-        await preview
-        reply.settle(f"**{incoming.text}**\x1b[2J")
-        answers.append(asyncio.create_task(bot.deliver(reply)))
-
-    await asyncio.wait_for(bot.listen(receive), 10)
-    await asyncio.gather(*answers)
-    pipes.close()
-    lines = pipes.out.getvalue().splitlines()
-    missing = "There is no file called /no/such.ogg here."
-    assert lines == ["**one**[2J", "**two \ufffd**[2J", missing, "**three**[2J"]
-    assert capfd.readouterr().err == f"{NOTICE}\n"
-
-
-async def test_nobody_reading_ends_the_chat() -> None:
-    """When the reader of the answers is gone, no further line is answered."""
-    pipes = Pipes(b"one\ntwo\n")
-    drain, end = os.pipe()
-    os.close(drain)
-    with os.fdopen(end, "w", encoding="utf-8") as sink:
-        bot = ConsoleBot(commands=(), screen=Lines(pipes.source, sink))
-        gone: list[BaseException | None] = []
-
-        async def receive(incoming: Incoming) -> None:
-            reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
-            reply.settle("1")
-            with pytest.raises(GoneError) as caught:
-                await bot.deliver(reply)
-            gone.append(caught.value)
-
-        await asyncio.wait_for(bot.listen(receive), 10)
-    pipes.close()
-    assert len(gone) == 1
-
-
-async def test_no_terminal_means_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where input or output is no terminal, no key and no colour is used."""
-    source, feed = os.pipe()
-    os.close(feed)
-    with os.fdopen(source) as stdin, io.TextIOWrapper(io.BytesIO(), "ascii") as stdout:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "stdout", stdout)
-        screen = open_screen(())
-        await screen.show("naïve")
-        assert await screen.read() is None
-        assert stdout.buffer.getvalue() == b"na?ve\n"
-
-
-async def test_an_output_without_an_encoding_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output may be replaced by a stream of text."""
-    pipes = Pipes(b"")
-    with os.fdopen(pipes.source) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "stdout", pipes.out)
-        await open_screen(()).show("naïve")
-    assert pipes.out.getvalue() == "naïve\n"
-
-
-async def test_a_terminal_means_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where both are a terminal, keys are read."""
-    parent, child = pty.openpty()
-    with os.fdopen(child, "r+b", 0) as tty, io.TextIOWrapper(tty) as both:
-        monkeypatch.setattr(sys, "stdin", both)
-        monkeypatch.setattr(sys, "stdout", both)
-        with create_app_session():
-            screen = open_screen(COMMANDS)
-            os.write(parent, b"hello\r")
-            assert await asyncio.wait_for(screen.read(), 10) == "hello"
-            await screen.show("**Hi**")
-    seen = os.read(parent, 100_000)
-    os.close(parent)
-    assert b"\x1b[1mHi" in seen

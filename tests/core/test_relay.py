@@ -13,7 +13,15 @@ from core.relay import Pace
 from core.store import open_store
 from core.types import Chat, Delta, Message, ModelEvent, Turn
 from tests.core.house import OFFICE, OWNER, QUICK, Faulty, Gate, House, failing
-from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInBot, StandInModel, echo
+from tests.core.stand_ins import (
+    ANN,
+    BOB,
+    CHAT,
+    GROUP,
+    StandInBot,
+    StandInModel,
+    echo,
+)
 
 
 @pytest.fixture
@@ -125,7 +133,7 @@ async def test_a_timeout_that_nobody_foresaw_is_no_stop(store: Store) -> None:
         assert await house.ask("hi") == "You said: hi"
 
 
-async def test_after_five_attempts_a_message_is_given_up(store: Store) -> None:
+async def test_after_five_failures_a_message_is_given_up(store: Store) -> None:
     """The person gets a sentence, the owner hears of it, and the chat goes on."""
     house = House(store=store, model=failing_model(5))
     async with house.running():

@@ -16,6 +16,7 @@ from core.store import DatabaseStore, open_store
 from core.store.schema import MIGRATIONS
 from core.store.sqlite import Database, Tx, open_database
 from core.types import Chat, Outcome, Turn, Usage
+from tests.core.house import House
 from tests.core.stand_ins import StandInClock, incoming, said
 from tests.core.storing import put, ready, take_turn
 
@@ -325,3 +326,18 @@ async def test_what_a_disk_loses_is_not_promised(path: Path) -> None:
         rows = await database.run(Tx.all, f"PRAGMA {name}")
         assert rows[0][0] == value
     await database.close()
+
+
+async def test_deaths_of_the_process_weigh_less_than_failures(tmp_path: Path) -> None:
+    """A message in whose course the process died ten times is answered all the same."""
+    path, clock = tmp_path / "causerie.db", StandInClock()
+    for _ in range(10):
+        dying = await open_store(path, clock=clock)
+        await dying.put(incoming(1, "hi"), "message")
+        await take_turn(dying, clock)
+        await dying.close()
+    store = await open_store(path)
+    house = House(store=store)
+    async with house.running():
+        assert await house.bot.until(1) == ["You said: hi"]
+    await store.close()

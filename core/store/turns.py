@@ -1,0 +1,116 @@
+"""Transactions of a turn's end: history, ledger, receipts, and what goes out."""
+
+from collections.abc import Iterable
+
+from core.store.queue import check, unsent
+from core.store.sqlite import Row, Tx
+from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn, Usage
+
+
+def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
+    """Commit what a turn ended in: history, usage, outbox, inbox."""
+    row = check(tx, held)
+    _remember(tx, row, turn, outcome)
+    spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
+    for message in turn.ids:
+        if outcome.buried:
+            tx.run(
+                "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
+                " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
+                outcome.buried,
+                tx.now,
+                message,
+            )
+        tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
+    for notice in outcome.notices:
+        _notify(tx, notice)
+    if not outcome.text:
+        return None
+    tx.run(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
+        held.chat_id,
+        turn.id,
+        turn.messages[-1].message,
+        outcome.text,
+        tx.now,
+    )
+    # Not the oldest unsent text: a notice may have come meanwhile, and only this one belongs
+    # in the place of the preview.
+    return unsent(tx, held, turn.id)
+
+
+def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+    """Keep a transcript and its cost before the turn goes on."""
+    check(tx, held)
+    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
+    spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+
+
+def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
+    """Keep the platform's id of a posted part."""
+    tx.run(
+        "INSERT INTO receipt (turn, part, ref) VALUES (?, ?, ?)"
+        " ON CONFLICT (turn, part) DO UPDATE SET ref = excluded.ref",
+        turn,
+        part,
+        ref,
+    )
+
+
+def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
+    """Enter paid calls into the ledger."""
+    for call in usage:
+        tx.run(
+            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
+            " milliseconds, is_estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            chat,
+            turn,
+            person,
+            call.purpose,
+            call.model,
+            call.input,
+            call.cached,
+            call.output,
+            round(call.seconds * 1000),
+            int(call.is_estimated),
+            tx.now,
+        )
+
+
+def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
+    total = row["total"]
+    answered = turn.id if outcome.replaces is None else outcome.replaces
+    if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
+        # It was the newest turn; what is gone does not go on to fill the window.
+        [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
+        total = max(row["start"], last["total"] or 0)
+    for message in outcome.history:
+        total += message.tokens
+        tx.run(
+            "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            row["id"],
+            answered,
+            message.role,
+            message.name,
+            message.content,
+            message.tokens,
+            total,
+            tx.now,
+        )
+    if total != row["total"]:
+        tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
+
+
+def _notify(tx: Tx, notice: Notice) -> None:
+    row = tx.one("SELECT private_chat FROM person WHERE id = ?", notice.person)
+    if not row or row["private_chat"] is None:
+        return
+    chat = row["private_chat"]
+    tx.run(
+        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
+        chat,
+        notice.text,
+        tx.now,
+    )
+    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
