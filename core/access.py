@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from core.errors import AccessError
+from core.markdown import plain
 from core.protocols import Store
 from core.types import Chat, Notice, Person
 
@@ -61,16 +62,16 @@ class Access:
             )
         if not chat.is_private:
             raise AccessError(
-                f"I do not know you yet, {person.name}. Write to me in private, "
+                f"I do not know you yet, {plain(person.name)}. Write to me in private, "
                 "and I will give you a code for my owner."
             )
         code, is_new = await self._store.ask(person.id, turn=turn)
         raise AccessError(
-            f"Hello {person.name}! I do not know you yet. Give my owner this code, and once "
-            f"they have approved it, write to me again: `{code}`\n\n"
+            f"Hello {plain(person.name)}! I do not know you yet. Give my owner this code, and "
+            f"once they have approved it, write to me again: `{code}`\n\n"
             f"It holds for an hour. Your id is `{person.id}`.",
             self.to_owners(
-                f"{person.name} (`{person.id}`) would like to talk to me.\n\n"
+                f"{plain(person.name)} (`{person.id}`) would like to talk to me.\n\n"
                 f"`/approve {code}` lets them in, `/deny {code}` does not."
             )
             if is_new

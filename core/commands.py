@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from core import personas
 from core.access import Access
 from core.errors import InputError
+from core.markdown import code, plain
 from core.memory import Recalled
 from core.protocols import Store
 from core.types import Incoming, Kind, Known, Lease, Message, Notice, Outcome, Turn
-from core.understand import Understanding, quote
+from core.understand import Understanding, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ def split(text: str) -> tuple[str, str]:
 
 async def _start(called: Called) -> Answered:
     return (
-        f"Hello {called.incoming.person.name}! Write or speak to me, and I will answer.\n\n"
+        f"Hello {plain(called.incoming.person.name)}! Write or speak to me, and I will answer.\n\n"
         "I remember what we talk about here; /new starts afresh, /help shows what else I can do."
     )
 
@@ -111,7 +112,7 @@ async def _start(called: Called) -> Answered:
 async def _help(called: Called) -> Answered:
     is_owner = called.rooms.access.is_owner(called.turn.person.id)
     rows = [c for c in COMMANDS if is_owner or not c.is_for_owners]
-    lines = [f"- /{' '.join(filter(None, (c.name, _code(c.arguments))))}: {c.help}" for c in rows]
+    lines = [f"- /{' '.join(filter(None, (c.name, code(c.arguments))))}: {c.help}" for c in rows]
     return "Write or speak to me. I also know these commands:\n\n" + "\n".join(lines)
 
 
@@ -140,7 +141,7 @@ async def _model(called: Called) -> Answered:
     if called.arguments not in rooms.models:
         return f"I do not know that model. {_choices('model', rooms.models, current)}"
     await rooms.store.choose(called.lease, model=called.arguments)
-    return f"From now on {_code(called.arguments)} answers here."
+    return f"From now on {code(called.arguments)} answers here."
 
 
 async def _persona(called: Called) -> Answered:
@@ -152,12 +153,12 @@ async def _persona(called: Called) -> Answered:
     if name not in rooms.personas:
         return f"I do not know that persona. {_choices('persona', rooms.personas, current)}"
     await rooms.store.choose(called.lease, persona=name)
-    return f"From now on I am {_code(name)} here."
+    return f"From now on I am {code(name)} here."
 
 
 async def _transcribe(called: Called) -> Answered:
     transcript = await called.rooms.understanding.hear(called.lease, called.turn)
-    return transcript.text
+    return plain(transcript.text)
 
 
 async def _translate(called: Called) -> Answered:
@@ -171,8 +172,8 @@ async def _translate(called: Called) -> Answered:
         raise InputError("Write `/translate` with a text, or reply with it to a message.")
     transcript = await called.rooms.understanding.hear(called.lease, called.turn, to_english=True)
     if transcript.is_english:
-        return transcript.text
-    heard = quote(f"🎤 {transcript.text}")
+        return plain(transcript.text)
+    heard = spoken(transcript.text)
     return Ask(instruction=instruction, text=transcript.text, heard=heard)
 
 
@@ -187,7 +188,7 @@ async def _context(called: Called) -> Answered:
         ("room left", max(0, recalled.budget.prompt - used)),
     ]
     lines = [f"- {name}: {count:,} tokens" for name, count in rows]
-    head = f"Of {recalled.budget.prompt:,} tokens, {_code(recalled.prompt.models[0])} will see:"
+    head = f"Of {recalled.budget.prompt:,} tokens, {code(recalled.prompt.models[0])} will see:"
     tail = f"A reply may take {recalled.budget.reply:,} more."
     return "\n".join((head, "", *lines, "", tail))
 
@@ -220,14 +221,14 @@ async def _decide(called: Called, status: str, verdict: str) -> Answered:
         return "I know nobody with this code or id. A code holds for an hour."
     welcome = Notice(person=known.id, text="My owner has let you in. What can I do for you?")
     return Outcome(
-        text=f"{known.name} (`{known.id}`) {verdict}.",
+        text=f"{plain(known.name)} (`{known.id}`) {verdict}.",
         notices=(welcome,) if status == "approved" else (),
     )
 
 
 async def _users(called: Called) -> Answered:
     people = await called.rooms.store.everybody()
-    return "\n".join(f"- {k.name} (`{k.id}`): {_standing(called, k)}" for k in people)
+    return "\n".join(f"- {plain(k.name)} (`{k.id}`): {_standing(called, k)}" for k in people)
 
 
 def _standing(called: Called, known: Known) -> str:
@@ -237,12 +238,8 @@ def _standing(called: Called, known: Known) -> str:
 
 
 def _choices(what: str, names: Sequence[str], current: str) -> str:
-    listed = "\n".join(f"- {_code(n)}{' (now)' if n == current else ''}" for n in names)
+    listed = "\n".join(f"- {code(n)}{' (now)' if n == current else ''}" for n in names)
     return f"Choose one with `/{what} name`:\n\n{listed}"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
 
 
 COMMANDS = (

@@ -18,6 +18,7 @@ from core.errors import (
     SpeechError,
     StoreError,
 )
+from core.markdown import plain
 from core.memory import Memory, Recalled, weighed
 from core.protocols import ChatModel, Store
 from core.reply import Reply
@@ -167,7 +168,8 @@ class Turns:
             text="I tried several times and could not answer this. My owner knows about it.",
             buried=reason,
             notices=self._access.to_owners(
-                f"I gave up on a message of {turn.person.name} (`{turn.person.id}`): {reason}."
+                f"I gave up on a message of {plain(turn.person.name)} "
+                f"(`{turn.person.id}`): {reason}."
             ),
         )
 

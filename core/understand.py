@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.markdown import plain, quote
 from core.protocols import Bot, Store, Transcriber
 from core.types import Incoming, Lease, Quoted, Transcript, Turn, Voice
 
@@ -45,7 +46,7 @@ class Understanding:
             transcript = ""
             if voice_in(message):
                 transcript = (await self.hear(lease, turn, index)).text
-                heard.append(quote(f"🎤 {transcript}"))
+                heard.append(spoken(transcript))
             contents.append(_content(message, transcript))
         content = "\n".join(filter(None, contents))
         if not content:
@@ -77,9 +78,9 @@ def voice_in(message: Incoming) -> Voice | None:
     return message.voice or (message.quoted.voice if message.quoted else None)
 
 
-def quote(text: str) -> str:
-    """Return `text` as a Markdown quote."""
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+def spoken(text: str) -> str:
+    """Return Markdown that shows what was heard."""
+    return quote(f"🎤 {plain(text)}")
 
 
 def _content(message: Incoming, transcript: str) -> str:

@@ -1,0 +1,25 @@
+"""Text that is not Markdown, put into texts that are."""
+
+import re
+
+_MARKS = re.compile(r"[\\`*_<>~|#$&]")
+# With a backslash these would open and close a formula.
+_BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
+# What makes a list of a line that begins with it; a heading or a quote is caught above.
+_BULLETS = re.compile(r"^(\s*)(?=[-+=])|(?<=\d)(?=[.)](?:\s|$))", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows `text` as it is: a name, or what somebody said."""
+    marked = _MARKS.sub(r"\\\g<0>", text).translate(_BRACKETS)
+    return _BULLETS.sub(r"\1\\", marked)
+
+
+def code(text: str) -> str:
+    """Return `text`, which holds no backtick, as Markdown's code; nothing for nothing."""
+    return f"`{text}`" if text else ""
+
+
+def quote(text: str) -> str:
+    """Return `text` as a Markdown quote."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
