@@ -21,7 +21,8 @@ def shown(tokens: list[Token]) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["[Ann](https://evil.example)", "1. one", "1.", "*Bob*", "# Eve", "- x", "a_b_c", "$5 &amp;"]
+    "text",
+    ["[Ann](https://evil.example)", "1. one", "1.", "*Bob*", "# Eve", "- x", "a_b_c", "$5 &amp;"],
 )
 def test_names_are_no_markup(text: str) -> None:
     """A name that looks like a link, a list or a heading is shown letter by letter."""
