@@ -9,6 +9,8 @@ import pydantic_core
 from core.provider import Failure, read_error
 
 _DONE = b"[DONE]"
+# Printable by name only: the blanks of Hangul and Braille.
+_BLANKS = frozenset(" \u115f\u1160\u2800\u3164\uffa0")
 
 
 class Completion:
@@ -66,7 +68,7 @@ class Completion:
     def _shortfall(self) -> Failure | None:
         if not self.finish:
             return Failure(cause="unclear")
-        if self.text.strip():
+        if any(map(_is_visible, self.text)):
             return None
         if self.finish == "length":
             return Failure(cause="full")
@@ -93,7 +95,7 @@ class Completion:
         self.finish = choice.get("finish_reason") or self.finish
         # A server that does not stream answers with a message instead.
         delta = choice.get("delta") or choice.get("message") or {}
-        if refusal := delta.get("refusal"):
+        if isinstance(refusal := delta.get("refusal"), str):
             self._refusals.append(refusal)
         text = delta.get("content")
         return text if isinstance(text, str) else ""
@@ -108,3 +110,8 @@ def _parsed(data: bytes) -> object:
         return pydantic_core.from_json(data)
     except ValueError:
         return json.loads(data)
+
+
+def _is_visible(letter: str) -> bool:
+    """Say whether anybody sees it: not white space, no control, nothing of zero width."""
+    return letter.isprintable() and letter not in _BLANKS

@@ -10,7 +10,7 @@ from core import tokens
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
-from core.provider import Failure, call_errors, failure_of, open_client
+from core.provider import Failure, call_errors, failure_of, open_client, reported_tokens
 from core.retry import is_given_up, pause
 from core.sse import EventReader
 from core.types import Delta, Message, ModelEvent, Restart, Usage
@@ -235,8 +235,9 @@ async def _next(pieces: AsyncIterator[bytes], reply: Completion) -> bytes | None
 
 
 async def _usage(model: str, prompt: Sequence[Message], reply: Completion) -> Usage:
-    found = reply.usage
-    if found is None:
+    found = reply.usage or {}
+    prompt_tokens = reported_tokens(found.get("prompt_tokens"))
+    if not prompt_tokens:
         return Usage(
             purpose="chat",
             model=model,
@@ -244,17 +245,14 @@ async def _usage(model: str, prompt: Sequence[Message], reply: Completion) -> Us
             output=await tokens.counted(reply.text),
             is_estimated=True,
         )
+    details = found.get("prompt_tokens_details")
     return Usage(
         purpose="chat",
         model=model,
-        input=_number(found.get("prompt_tokens")),
-        cached=_number((found.get("prompt_tokens_details") or {}).get("cached_tokens")),
-        output=_number(found.get("completion_tokens")),
+        input=prompt_tokens,
+        cached=reported_tokens(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        output=reported_tokens(found.get("completion_tokens")),
     )
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _final_error(failures: Sequence[Failure]) -> ModelError:

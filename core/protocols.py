@@ -138,13 +138,16 @@ class Store(Protocol):
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         """Let the chat go with its work undone; `turn` does not count as attempted."""
 
-    async def postpone(self, lease: Lease, seconds: float, *, turn: Turn | None = None) -> None:
+    async def postpone(
+        self, lease: Lease, seconds: float, *, failed: Turn | Outgoing | None = None
+    ) -> None:
         """Give the chat up; it becomes ready again in `seconds`, and not by a new message.
 
         Args:
             lease: The chat's lease.
             seconds: From now.
-            turn: What failed; its failures are counted here.
+            failed: What failed; its failures are counted here, and a text that has failed
+                five times is left behind.
         """
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:

@@ -101,6 +101,8 @@ _UNSUPPORTED = re.compile(
     r"unsupport|not support|unrecognized|unknown|unexpected|extra|not permitted|not allowed",
     re.IGNORECASE,
 )
+# A number of tokens above this is none; it would not fit into the ledger either.
+_MOST_TOKENS = 1_000_000_000
 # What cannot be anybody's text or key.
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 _PARAMETERS = ("max_completion_tokens", "max_tokens", "stream_options", "temperature")
@@ -217,7 +219,8 @@ def read_error(body: object, *, status: int | None) -> Failure:
         status: Of the response; None when the error came within a stream.
     """
     fields: dict[str, Any] = body if isinstance(body, dict) else {"message": body or ""}
-    message = str(fields.get("message") or "")
+    # FastAPI, below vLLM, Mistral and others, has `detail` in place of `error`.
+    message = str(fields.get("message") or fields.get("detail") or "")
     names = {str(fields.get("code")), str(fields.get("type"))}
     if status is None:
         status = _status_in(fields)
@@ -233,6 +236,11 @@ def read_error(body: object, *, status: int | None) -> Failure:
         status=status,
         code=code if _CODE.fullmatch(code) else "",
     )
+
+
+def reported_tokens(value: object) -> int:
+    """Return the number of tokens a server reports; 0 where it reports none that can be."""
+    return value if isinstance(value, int) and 0 <= value <= _MOST_TOKENS else 0
 
 
 def _cause(status: int | None, names: set[str], message: str) -> Cause:

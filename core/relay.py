@@ -60,21 +60,26 @@ class _Held:
     """A chat this process works on.
 
     Attributes:
-        turn: What would have to be done again if the work ended now.
+        work: What would have to be done again if it ended now.
         stop: Ends the answer that is being written; None while none is.
         is_stopped: Somebody has ended the turn, maybe before its work began.
     """
 
     lease: Lease
     task: asyncio.Task[None] | None = None
-    turn: Turn | None = None
+    work: Outgoing | Turn | None = None
     stop: asyncio.Timeout | None = None
     is_stopped: bool = False
 
     def take(self, work: Outgoing | Turn | None) -> None:
         """Go on to the next piece of work."""
-        self.turn = work if isinstance(work, Turn) else None
+        self.work = work
         self.is_stopped = False
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn at work, until it is committed."""
+        return self.work if isinstance(self.work, Turn) else None
 
     def stop_turn(self) -> None:
         """End the turn at work with what it has come to; a /stop itself is left alone."""
@@ -187,9 +192,9 @@ class Relay:
             self._wake.set()
 
     async def _retry_later(self, held: _Held) -> None:
-        failures = held.turn.failures + 1 if held.turn else 1
+        failures = held.work.failures if held.work else 0
         with contextlib.suppress(StoreError):
-            await self._store.postpone(held.lease, self._backoff(failures), turn=held.turn)
+            await self._store.postpone(held.lease, self._backoff(failures + 1), failed=held.work)
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
@@ -225,7 +230,7 @@ class Relay:
             outcome = await self._work(held, working)
             reply.close()
             outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
-            held.turn = None
+            held.work = outgoing
             await preview
         finally:
             preview.cancel()

@@ -33,6 +33,23 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("should be a key as its provider shows it; copy it anew")
+    return SecretStr(key)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+# What no HTTP header takes would come out as a mysterious failure of every call.
+Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
@@ -47,7 +64,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
     )
 
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: Key | None = Field(
         None, description="key of the model server; with neither this nor a URL: embedded model"
     )
     openai_base_url: Url | None = Field(
@@ -59,7 +76,7 @@ class Settings(BaseSettings):
     speech_model: Names = Field(
         SPEECH_MODELS, description="transcription models: the preferred one, then fallbacks"
     )
-    speech_api_key: SecretStr | None = Field(
+    speech_api_key: Key | None = Field(
         None, description="key of the speech server, if it is another one"
     )
     speech_base_url: Url | None = Field(
@@ -80,7 +97,7 @@ class Settings(BaseSettings):
     )
     system_prompt: str | None = Field(None, description="the default persona, in your words")
     database_url: str = Field("sqlite:///causerie.db", description="where everything is kept")
-    access: Literal["pairing", "open", "closed"] = Field(
+    access: Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)] = Field(
         "pairing",
         description="`pairing`: strangers get a code an owner approves; `open`; `closed`",
     )
@@ -91,9 +108,9 @@ class Settings(BaseSettings):
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
     )
     http_proxy_openai: Url | None = Field(None, description="proxy for the model server only")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="how much is logged"
-    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)
+    ] = Field("INFO", description="how much is logged")
     log_format: Literal["text", "json"] | None = Field(
         None, description="`text` or `json`; empty: text on a terminal"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import models
 from core.errors import ModelError, SpeechError
-from core.provider import Failure, call_errors, failure_of, open_client
+from core.provider import Failure, call_errors, failure_of, open_client, reported_tokens
 from core.retry import is_given_up, pause
 from core.types import Transcript, Usage, Voice
 
@@ -208,12 +208,16 @@ class OpenAISpeech:
 
 def _usage(said: object, name: str, seconds: float) -> Usage:
     numbers = said if isinstance(said, dict) else {}
+    billed = numbers.get("seconds")
+    # Written so that NaN is out of bounds too.
+    if not (isinstance(billed, int | float) and 0 <= billed <= LONGEST_SECONDS):
+        billed = seconds
     return Usage(
         purpose="transcribe",
         model=name,
-        input=numbers.get("input_tokens", 0),
-        output=numbers.get("output_tokens", 0),
-        seconds=numbers.get("seconds", seconds),
+        input=reported_tokens(numbers.get("input_tokens")),
+        output=reported_tokens(numbers.get("output_tokens")),
+        seconds=billed,
         is_estimated=not numbers,
     )
 

@@ -22,12 +22,21 @@ from core.markdown import plain
 from core.memory import Memory, Recalled, weighed
 from core.protocols import ChatModel, Store
 from core.reply import Reply
-from core.types import Chat, Incoming, Lease, Message, Outcome, Person, Purpose, Turn
+from core.types import (
+    MOST_FAILURES,
+    Chat,
+    Incoming,
+    Lease,
+    Message,
+    Outcome,
+    Person,
+    Purpose,
+    Turn,
+)
 from core.understand import Understanding
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES = 5
 # A process that dies takes its innocent turns with it, so a death weighs less than a failure.
 MOST_ATTEMPTS = 20
 NAME_TOKENS = 16  # of a person's name in a prompt; names can be as long as a short message

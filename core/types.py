@@ -6,6 +6,9 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 Kind = Literal["message", "command", "stop"]
+# Then a piece of work is given up: a message is buried, a text stays in the outbox.
+MOST_FAILURES = 5
+
 Purpose = Literal["chat", "summary", "transcribe", "translate"]
 
 
@@ -211,6 +214,7 @@ class Outgoing:
         turn: The turn it answers; None for a notice nobody asked for.
         to: The message it answers; None for none.
         posted: Ids of messages already in the chat that this text should replace, in order.
+        failures: How often a defect kept it from going out; a refusal of the platform is none.
     """
 
     id: int
@@ -219,6 +223,7 @@ class Outgoing:
     to: str | None
     text: str
     posted: tuple[str, ...] = ()
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

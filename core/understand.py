@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.errors import InputError
+from core.errors import CauserieError, FetchError, InputError, ModelError, SpeechError
 from core.markdown import plain, quote
 from core.protocols import Bot, Store, Transcriber
 from core.types import Incoming, Lease, Quoted, Transcript, Turn, Voice
@@ -35,23 +35,46 @@ class Understanding:
     async def read(self, lease: Lease, turn: Turn) -> Understood:
         """Return what a turn says.
 
+        A recording that cannot be heard does not keep the other messages of its turn from
+        being answered; what is wrong with it stands above the answer.
+
         Raises:
             InputError: It says nothing.
-            SpeechError, FetchError, ModelError: A recording cannot be heard.
+            SpeechError, FetchError, ModelError: A recording cannot be heard, and nothing else
+                is said.
             DeliveryError: A recording cannot be fetched now.
         """
-        contents = []
-        heard = []
+        contents, heard = [], []
+        error: CauserieError | None = None
         for index, message in enumerate(turn.messages):
             transcript = ""
             if voice_in(message):
-                transcript = (await self.hear(lease, turn, index)).text
+                transcript, problem = await self._hear_if_possible(lease, turn, index)
+                if problem:
+                    error = problem
+                    heard.append(f"⚠️ {problem}")
+                    continue
                 heard.append(spoken(transcript))
             contents.append(_content(message, transcript))
         content = "\n".join(filter(None, contents))
         if not content:
-            raise InputError(_nothing(turn.messages[-1].unreadable))
+            raise error or InputError(_nothing(turn.messages[-1].unreadable))
         return Understood(content=content, heard="\n\n".join(heard))
+
+    async def _hear_if_possible(
+        self, lease: Lease, turn: Turn, index: int
+    ) -> tuple[str, CauserieError | None]:
+        try:
+            return (await self.hear(lease, turn, index)).text, None
+        except (SpeechError, FetchError, ModelError) as error:
+            if len(turn.messages) == 1:
+                raise
+            if isinstance(error, SpeechError) and error.usage:
+                # The turn may go on without it, so what it cost is entered here.
+                paid = Transcript(text="", usage=error.usage)
+                await self._store.heard(lease, turn, index, paid)
+                return "", SpeechError(str(error))
+            return "", error
 
     async def hear(
         self, lease: Lease, turn: Turn, index: int = 0, *, to_english: bool = False

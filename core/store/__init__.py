@@ -60,8 +60,10 @@ class DatabaseStore:
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         await self._run(queue.release, lease, turn)
 
-    async def postpone(self, lease: Lease, seconds: float, *, turn: Turn | None = None) -> None:
-        await self._run(queue.postpone, lease, round(seconds * 1000), turn)
+    async def postpone(
+        self, lease: Lease, seconds: float, *, failed: Turn | Outgoing | None = None
+    ) -> None:
+        await self._run(queue.postpone, lease, round(seconds * 1000), failed)
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         return await self._run(turns.finish, lease, turn, outcome)

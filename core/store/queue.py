@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError
 from core.errors import LeaseLostError
 from core.store.sqlite import Row, Tx
 from core.types import (
+    MOST_FAILURES,
     Chat,
     ChatState,
     Incoming,
@@ -177,11 +178,14 @@ def release_all(tx: Tx) -> None:
     )
 
 
-def postpone(tx: Tx, held: Lease, milliseconds: int, turn: Turn | None) -> None:
+def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | None) -> None:
     """Give the chat up; it becomes ready again later, and not by a new message."""
     check(tx, held)
-    for message in turn.ids if turn else ():
-        tx.run("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
+    if isinstance(failed, Outgoing):
+        tx.run("UPDATE outbox SET failures = failures + 1 WHERE id = ?", failed.id)
+    elif failed:
+        for message in failed.ids:
+            tx.run("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
     tx.run(
         "UPDATE chat SET ready_at = ?, epoch = epoch + 1 WHERE id = ?",
         tx.now + milliseconds,
@@ -252,10 +256,11 @@ def _is_alike(row: Row, head: Row) -> bool:
 def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     """Return the oldest text that is still to go out, or the one of a turn."""
     row = tx.one(
-        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL"
+        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
         " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
         " ORDER BY id LIMIT 1",
         held.chat_id,
+        MOST_FAILURES,
         turn,
     )
     if not row:
@@ -267,6 +272,7 @@ def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
         chat=held.chat,
         to=row["reply_to"],
         text=row["text"],
+        failures=row["failures"],
         posted=tuple(r["ref"] for r in receipts),
     )
 

@@ -70,6 +70,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             turn BIGINT UNIQUE,
             reply_to TEXT,
             text TEXT NOT NULL,
+            failures SMALLINT NOT NULL DEFAULT 0,
             created_at BIGINT NOT NULL,
             sent_at BIGINT
         )

@@ -220,6 +220,16 @@ async def test_a_bug_in_delivery_does_not_cost_the_answer(store: Store) -> None:
     assert len(house.model.prompts) == 1
 
 
+async def test_a_text_that_no_delivery_survives_holds_up_nothing(store: Store) -> None:
+    """After five failures that nobody foresaw, the chat goes on without that text."""
+    house = House(store=store)
+    house.bot.failures[CHAT.ref] = [RuntimeError("a bug") for _ in range(5)]
+    async with house.running():
+        await house.say("hi")
+        await house.put("/id", "command")
+        assert (await house.bot.until(1))[0].startswith("You are")
+
+
 async def test_notices_and_answers_are_told_apart(store: Store) -> None:
     """Keys of replies, from which bots derive ids, never collide."""
     house = House(store=store, mode="pairing")
