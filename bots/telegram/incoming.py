@@ -39,6 +39,8 @@ _UNREADABLE = {
 }
 
 _COMMAND = re.compile(r"/(?P<name>\w{1,64})(?:@(?P<bot>\w+))?(?=\s|$)", re.ASCII)
+# Of files whose media type says nothing; those that may be films are left out.
+_AUDIBLE_NAMES = (".flac", ".m4a", ".mp3", ".mpga", ".oga", ".ogg", ".opus", ".wav")
 _AUDIBLE = ("voice", "audio", "video_note")
 # Telegram records these two itself and does not always say in what.
 _MIMES = {"voice": "audio/ogg", "video_note": "video/mp4"}
@@ -134,14 +136,12 @@ def _voice(message: telegram.Message | telegram.ExternalReplyInfo) -> Voice | No
                 name=_clean(getattr(media, "file_name", None)),
             )
     file = message.document
-    if file and _clean(file.mime_type).startswith("audio/"):
-        return Voice(
-            ref=file.file_id,
-            size=file.file_size,
-            mime=_clean(file.mime_type),
-            name=_clean(file.file_name),
-        )
-    return None
+    if file is None:
+        return None
+    mime, name = _clean(file.mime_type), _clean(file.file_name)
+    if not mime.startswith("audio/") and not name.lower().endswith(_AUDIBLE_NAMES):
+        return None
+    return Voice(ref=file.file_id, size=file.file_size, mime=mime, name=name)
 
 
 def _seconds(duration: dt.timedelta | int) -> float:

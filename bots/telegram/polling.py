@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -26,6 +27,11 @@ POLL_SECONDS = 50
 # Beyond it, before the connection counts as dead.
 SLACK_SECONDS = 15.0
 LONGEST_PAUSE = 30.0
+# A server that does not wait for updates is asked ten times a second, not thousands of times.
+EMPTY_SECONDS = 0.1
+MENU_SECONDS = 5.0
+# Until a menu that could not be set is tried again.
+MENU_EVERY = 60.0
 CONFLICT_EVERY = 60.0
 # Bot API 10.1, setMyCommands: at most 100; BotCommand.description: 1-256 characters.
 MOST_COMMANDS = 100
@@ -35,7 +41,7 @@ _REFUSED = (
     "TELEGRAM_BOT_TOKEN: should be a token that Telegram accepts, such as 123456:ABC-DEF; "
     "copy it anew from @BotFather (and check TELEGRAM_API_URL, if you have set it)"
 )
-_BATCH = {"timeout": POLL_SECONDS, "limit": 100, "allowed_updates": json.dumps(["message"])}
+_BATCH = {"limit": 100, "allowed_updates": json.dumps(["message"])}
 # What the SDK and `incoming` may raise over JSON that is not what the documentation says.
 _MALFORMED = (AttributeError, LookupError, OSError, OverflowError, TypeError, ValueError)
 
@@ -98,6 +104,7 @@ class Polling:
         self._pauses = Pauses(pause)
         self._offset = 0
         self._next_complaint = 0.0
+        self._menu_at = 0.0 if commands else math.inf
 
     async def run(self, receive: Receive) -> None:
         """Hand every message to `receive` until cancelled, each batch until it is stored.
@@ -107,8 +114,12 @@ class Polling:
         """
         me = await self._start()
         while True:
+            await self._set_menu()
+            began = time.monotonic()
             updates = await self._poll()
-            if updates is not None:
+            if updates == []:
+                await asyncio.sleep(began + EMPTY_SECONDS - time.monotonic())
+            elif updates is not None:
                 messages = [message for raw in updates if (message := _read(raw, me))]
                 await self._store(messages, receive)
                 await self._confirm(updates)
@@ -116,7 +127,6 @@ class Polling:
     async def _start(self) -> telegram.User:
         me = await self._introduce()
         self._pauses.end()
-        await self._set_menu()
         log.info("telegram bot @%s is listening", me.username)
         return me
 
@@ -128,29 +138,39 @@ class Polling:
                 await self._bot.delete_webhook(drop_pending_updates=False)
             except telegram.error.InvalidToken:
                 raise SettingsError(_REFUSED) from None
+            except telegram.error.RetryAfter as error:
+                await asyncio.sleep(seconds(error))
             except telegram.error.TelegramError as error:
                 await self._pauses.wait(_reason(error))
             else:
                 return me
 
     async def _set_menu(self) -> None:
+        """Set the menu if that is due; when it fails for now, it is due again later."""
+        if time.monotonic() < self._menu_at:
+            return
         menu = [
             telegram.BotCommand(command.name, command.help[:DESCRIPTION_LENGTH])
             for command in self._commands[:MOST_COMMANDS]
         ]
-        if not menu:
-            return
+        self._menu_at = math.inf
         try:
-            await self._bot.set_my_commands(menu)
-        except telegram.error.TelegramError as error:
+            await self._bot.set_my_commands(menu, read_timeout=MENU_SECONDS)
+        except telegram.error.BadRequest as error:
             log.warning("the command menu is not set: %s", _reason(error))
+        except telegram.error.RetryAfter as error:
+            self._menu_at = time.monotonic() + seconds(error)
+        except telegram.error.TelegramError as error:
+            self._menu_at = time.monotonic() + MENU_EVERY
+            log.info("the command menu is not set yet: %s", _reason(error))
 
     async def _poll(self) -> list[Any] | None:
         """Return the next updates, raw, since the SDK parses a batch as a whole or not at all.
 
         None after a failure and the pause it costs.
         """
-        query = urlencode({"offset": self._offset, **_BATCH})
+        patience = int(min(POLL_SECONDS, max(1.0, self._menu_at - time.monotonic())))
+        query = urlencode({"offset": self._offset, "timeout": patience, **_BATCH})
         try:
             updates = await self._request.post(
                 f"{self._bot.base_url}/getUpdates?{query}",

@@ -30,7 +30,8 @@ TIMER_SECONDS = 0.001
 
 # Descriptions of the Bot API's 400, in lower case, as api.telegram.org words them (2026-11).
 _SAME = "message is not modified"
-_LOST = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_LOST = ("message to edit not found", "message_id_invalid")
+_FIXED = "message can't be edited"
 _ENTITIES = ("entit", "parse", "url", "tag")
 _CHAT_GONE = (
     "chat not found",
@@ -121,7 +122,11 @@ class TelegramScreen:
         return str(message.message_id)
 
     async def edit(self, ref: str, part: Part) -> str:
-        """Edit a message; when it is not there any more, send another."""
+        """Edit a message; when it is not there any more, send another.
+
+        One that cannot be edited is replaced too, but only by the final text.
+        """
+        is_fixed = False
 
         async def change(entities: Entities) -> None:
             await self._bot.edit_message_text(
@@ -136,14 +141,18 @@ class TelegramScreen:
             try:
                 await _formatted(change, part)
             except telegram.error.BadRequest as error:
-                if not _says(error, _SAME, *_LOST):
+                if _says(error, _SAME):
+                    return ref
+                is_fixed = self._reply.is_final and _says(error, _FIXED)
+                if not is_fixed and not _says(error, *_LOST):
                     raise
-                is_lost = not _says(error, _SAME)
             else:
-                is_lost = False
-        if is_lost:
-            return await self.post(part, is_first=ref == self._reply.posted[0].ref)
-        return ref
+                return ref
+        anew = await self.post(part, is_first=ref == self._reply.posted[0].ref)
+        if is_fixed:
+            with contextlib.suppress(DeliveryError):
+                await self.remove(ref)
+        return anew
 
     async def remove(self, ref: str) -> None:
         """Delete a message."""

@@ -1,5 +1,6 @@
 """HTTP for the Telegram SDK on aiohttp: many calls at once, and no token in any error."""
 
+import datetime as dt
 import json
 from http import HTTPStatus
 from typing import Any
@@ -144,9 +145,11 @@ class AiohttpRequest(BaseRequest):
 
 
 def seconds(error: telegram.error.RetryAfter) -> float:
-    """Return how long a 429 asks us to wait."""
-    pause = error.retry_after
-    return float(pause) if isinstance(pause, int) else pause.total_seconds()
+    """Return how long a 429 asks us to wait; a second if it asks for nothing sensible."""
+    pause: object = error.retry_after
+    if isinstance(pause, dt.timedelta):
+        pause = pause.total_seconds()
+    return float(pause) if isinstance(pause, int | float) and pause > 0 else 1.0
 
 
 def _timeout(read: float | None) -> aiohttp.ClientTimeout:

@@ -180,6 +180,24 @@ async def test_a_message_somebody_deleted_is_sent_anew(bot: TelegramBot, group: 
     ]
 
 
+async def test_a_message_that_cannot_be_edited_is_replaced_once(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+) -> None:
+    """It ends its preview; the final text stands in its place, not below half an answer."""
+    problem = "Bad Request: message can't be edited"
+    telegram_server.fail_next("editMessageText", status=400, description=problem, times=2)
+    reply = reply_in(group)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await group.answer(containing="One")
+        reply.grow("One two")
+        await telegram_server.until(lambda: "editMessageText" in [c.method for c in group.calls])
+        reply.grow("One two three")
+    await final(bot, reply, "One two three four")
+    assert [answer.text for answer in group.answers] == ["One two three four"]
+    assert kinds(group).count("sendMessage") <= 2
+
+
 async def test_a_lost_confirmation_may_double_a_message_but_not_an_edit(
     telegram_server: TelegramServer, bot: TelegramBot, group: Room
 ) -> None:

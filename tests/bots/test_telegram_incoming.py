@@ -19,6 +19,7 @@ BOT: Json = {"id": 7, "is_bot": True, "first_name": "Causerie", "username": "cau
 PRIVATE: Json = {"id": 5_000_000_001, "type": "private", "first_name": "Ann"}
 GROUP: Json = {"id": -1001, "type": "supergroup", "title": "Friends"}
 VOICE: Json = {"file_id": "V1", "file_unique_id": "v", "duration": 3, "file_size": 900}
+FILE: Json = {"file_id": "D", "file_unique_id": "d"}
 
 
 def read(message: Json, *, chat: Json = PRIVATE, sender: Json | None = ANN) -> Incoming | None:
@@ -190,10 +191,8 @@ def test_names_are_one_bounded_line() -> None:
             {"video_note": {**VOICE, "length": 240}},
             Voice(ref="V1", seconds=3.0, size=900, mime="video/mp4"),
         ),
-        (
-            {"document": {"file_id": "D", "file_unique_id": "d", "mime_type": "audio/flac"}},
-            Voice(ref="D", mime="audio/flac"),
-        ),
+        ({"document": {**FILE, "mime_type": "audio/flac"}}, Voice(ref="D", mime="audio/flac")),
+        ({"document": {**FILE, "file_name": "A.OGG"}}, Voice(ref="D", name="A.OGG")),
     ],
 )
 def test_recordings_are_heard(message: Json, voice: Voice) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -215,6 +216,17 @@ async def test_a_refused_menu_does_not_keep_it_from_listening(
     assert "menu is not set" in caplog.text
 
 
+async def test_a_menu_that_has_to_wait_is_set_later(telegram_server: TelegramServer) -> None:
+    """A flood wait at the start costs neither messages nor the menu."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.fail_next("getMe", retry_after=1)
+    telegram_server.fail_next("setMyCommands", retry_after=1)
+    telegram_server.private(ann).say(ann, "Hello")
+    async with listening(telegram_server, inbox, commands=[Entry("new", "Start afresh")]):
+        await telegram_server.until(lambda: inbox.messages)
+        await telegram_server.until(lambda: telegram_server.menus)
+
+
 @pytest.mark.parametrize("token", ["7000000001:AAwrong", "nonsense"])
 async def test_a_wrong_token_is_the_owners_to_mend(
     telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture, token: str
@@ -249,11 +261,15 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
             web.Response(text="{}"),
             web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
             web.json_response({"ok": True, "result": True}),
+            web.json_response(
+                {"ok": False, "description": "x", "parameters": {"retry_after": "1"}}, status=429
+            ),
             web.json_response({"ok": True, "result": [1, {"message": message}]}),
             web.json_response({"ok": True, "result": [{"update_id": 5, "message": message}]}),
         ]
     )
     arrived = asyncio.Event()
+    empty: list[float] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/getMe"):
@@ -262,7 +278,9 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
             return web.json_response({"ok": True, "result": True})
         if found := next(answers, None):
             return found  # type: ignore[no-any-return]
-        arrived.set()
+        empty.append(time.monotonic())
+        if len(empty) > 2:
+            arrived.set()
         return web.json_response({"ok": True, "result": []})
 
     app = web.Application()
@@ -279,5 +297,6 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
             task.cancel()
             await asyncio.wait({task}, timeout=5)
         assert "Hello" in inbox.texts
+        assert empty[2] - empty[0] >= 0.2
     finally:
         await runner.cleanup()
