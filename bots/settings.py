@@ -1,8 +1,8 @@
 """What an owner can set about the platforms, on top of core's settings."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from core.settings import Settings, Url
+from core.settings import Key, Settings, Url
 
 TELEGRAM_API_URL = "https://api.telegram.org"
 
@@ -10,7 +10,7 @@ TELEGRAM_API_URL = "https://api.telegram.org"
 class BotSettings(Settings):
     """Core's settings and those of every platform."""
 
-    telegram_bot_token: SecretStr | None = Field(
+    telegram_bot_token: Key | None = Field(
         None, description="token from @BotFather; serves Telegram"
     )
     telegram_api_url: Url = Field(

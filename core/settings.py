@@ -50,6 +50,8 @@ def _upper(value: object) -> object:
 
 # What no HTTP header takes would come out as a mysterious failure of every call.
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
+Mode = Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)]
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
@@ -97,7 +99,7 @@ class Settings(BaseSettings):
     )
     system_prompt: str | None = Field(None, description="the default persona, in your words")
     database_url: str = Field("sqlite:///causerie.db", description="where everything is kept")
-    access: Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)] = Field(
+    access: Mode = Field(
         "pairing",
         description="`pairing`: strangers get a code an owner approves; `open`; `closed`",
     )
@@ -108,9 +110,7 @@ class Settings(BaseSettings):
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
     )
     http_proxy_openai: Url | None = Field(None, description="proxy for the model server only")
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)
-    ] = Field("INFO", description="how much is logged")
+    log_level: Level = Field("INFO", description="how much is logged")
     log_format: Literal["text", "json"] | None = Field(
         None, description="`text` or `json`; empty: text on a terminal"
     )

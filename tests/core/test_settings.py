@@ -47,6 +47,17 @@ def test_env_file_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.has_speech_server
 
 
+def test_spelling_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case does not matter where it says nothing, nor white space around a key."""
+    monkeypatch.setenv("OPENAI_API_KEY", " sk-1\n")
+    monkeypatch.setenv("ACCESS", "Open")
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    found = load(Settings)
+    assert found.openai_api_key
+    assert found.openai_api_key.get_secret_value() == "sk-1"
+    assert (found.access, found.log_level) == ("open", "DEBUG")
+
+
 @pytest.mark.parametrize("name", ["speech_api_key", "speech_base_url"])
 def test_speech_may_be_elsewhere(name: str) -> None:
     """A speech server of its own is used, even beside the embedded chat model."""
@@ -67,6 +78,9 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
         ("DATABASE_URL", "postgresql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
+        ("OPENAI_API_KEY", "s3cret-k\u00e4se", "should be a key as its provider shows it"),
+        ("OPENAI_API_KEY", "  ", "should be a key as its provider shows it"),
+        ("SPEECH_API_KEY", "two s3cret", "should be a key as its provider shows it"),
         ("ACCESS", "s3cret", "input should be 'pairing', 'open' or 'closed'"),
         ("OWNERS", "desk:1,123456:s3cret", "each should look like platform:number"),
         ("ALLOWED", "desk:1/3", "each should look like platform:number"),
