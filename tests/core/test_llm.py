@@ -117,6 +117,30 @@ async def test_usage_is_estimated_where_none_is_given(
     ]
 
 
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ('{"prompt_tokens": 9, "prompt_tokens_details": "none"}', (9, 0, False)),
+        ('{"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": -1}}', (9, 0, False)),
+        ('{"prompt_tokens": null}', (12, 0, True)),
+        ('{"prompt_tokens": 1' + "0" * 30 + "}", (12, 0, True)),
+        ("[1]", (12, 0, True)),
+    ],
+)
+async def test_odd_usage_costs_no_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat, usage: str, expected: tuple[int, int, bool]
+) -> None:
+    """What cannot be a number of tokens is none; without any, usage is estimated."""
+    chunk = '{"choices": [{"delta": {"content": "Hi", "refusal": 7}, "finish_reason": "stop"}]'
+    body = f'data: {chunk}, "usage": {usage}}}\n\n'.encode()
+    openai_server.fail(Refuse(status=200, body=body, content_type="text/event-stream"))
+    heard = await hear(chat, prompt=(Message(role="user", content="Good morning!"),))
+    assert (heard.text, heard.error) == ("Hi", None)
+    (found,) = heard.usage
+    assert (found.input > 0, found.cached, found.is_estimated) == (True, *expected[1:])
+    assert found.is_estimated or found.input == expected[0]
+
+
 async def test_a_server_that_does_not_stream(
     openai_server: OpenAIServer, chat: OpenAIChat
 ) -> None:

@@ -80,6 +80,17 @@ def test_causes(status: int | None, body: object, cause: Cause) -> None:
     assert read_error(body, status=status).cause == cause
 
 
+def test_a_parameter_refused_by_a_list_of_details() -> None:
+    """FastAPI's way of refusing is understood as any other."""
+    detail = {
+        "type": "extra_forbidden",
+        "loc": ["body", "stream_options"],
+        "msg": "Extra inputs are not permitted",
+    }
+    failure = read_error({"detail": [detail]}, status=422)
+    assert (failure.cause, failure.parameter) == ("parameter", "stream_options")
+
+
 @pytest.mark.parametrize(
     ("message", "param", "parameter"),
     [

@@ -120,6 +120,20 @@ async def test_what_cannot_be_heard_costs_nothing(
     assert not caught.value.usage
 
 
+@pytest.mark.parametrize("seconds", ['"2"', "null", "-1", "NaN", "1e300"])
+async def test_odd_usage_costs_no_transcript(
+    openai_server: OpenAIServer, connect: Connect, seconds: str
+) -> None:
+    """What cannot be a length or a number of tokens is replaced by what we know."""
+    usage = f'{{"seconds": {seconds}, "input_tokens": null, "output_tokens": "7"}}'
+    body = f'{{"text": "hello", "usage": {usage}}}'.encode()
+    openai_server.fail(Refuse(status=200, body=body, content_type="application/json"))
+    heard = await connect("whisper-1").transcribe(sound.voice_note(2), VOICE)
+    (found,) = heard.usage
+    assert (found.input, found.output) == (0, 0)
+    assert found.seconds == pytest.approx(2, abs=0.5)
+
+
 async def test_no_words_were_paid_for_all_the_same(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:

@@ -220,6 +220,31 @@ async def test_what_cannot_be_fetched_is_told_or_tried_again(store: Store) -> No
         assert await house.ask(voice=NOTE) == "> 🎤 good morning\n\nYou said: good morning"
 
 
+async def test_what_cannot_be_heard_does_not_silence_the_rest(store: Store) -> None:
+    """What came with it is answered, below what is wrong; what was paid for it is entered."""
+    paid = (Usage(purpose="transcribe", model="ear", seconds=1.0),)
+    errors = [SpeechError("I hear nothing.", paid), ModelError("Down."), FetchError("Gone.")]
+    house = House(store=store, transcriber=StandInTranscriber(errors))
+    for _ in errors:
+        await house.put("", voice=NOTE)
+    await house.put("two")
+    async with house.running():
+        [text] = await house.bot.until(1)
+    assert text == "⚠️ I hear nothing.\n\n⚠️ Down.\n\n⚠️ Gone.\n\nYou said: two"
+    assert await spent(store) == [("transcribe", False), ("chat", False)]
+
+
+async def test_when_nothing_can_be_heard_that_is_told(store: Store) -> None:
+    """Several recordings and no word in them: one sentence, and no model call."""
+    errors = [FetchError("Gone."), ModelError("Speech is down.")]
+    house = House(store=store, transcriber=StandInTranscriber(errors))
+    for _ in errors:
+        await house.put("", voice=NOTE)
+    async with house.running():
+        assert await house.bot.until(1) == ["Speech is down."]
+    assert await spent(store) == []
+
+
 async def test_a_model_that_cannot_hear_is_told(store: Store) -> None:
     """An error of the speech server is the reply."""
     house = House(store=store, transcriber=StandInTranscriber([ModelError("Speech is down.")]))
