@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.errors import StoreError
 from core.store import history, people, queue, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
@@ -32,7 +33,11 @@ async def open_store(path: Path, *, clock: Clock = now) -> "DatabaseStore":
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
     """
     database = await open_database(path, clock=clock)
-    await database.run(queue.release_all)
+    try:
+        await database.run(queue.release_all)
+    except StoreError:
+        await database.close()
+        raise
     return DatabaseStore(database)
 
 

@@ -1,6 +1,7 @@
 """What only SQLite is asked: group commit, faults of the disk, one process, a private file."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
@@ -270,6 +271,15 @@ async def test_a_second_process_is_refused(path: Path) -> None:
         await open_store(path)
     await store.close()
     assert (await asyncio.to_thread(run)).returncode == 0
+
+
+async def test_a_file_without_the_tables_is_refused_and_let_go(path: Path) -> None:
+    """A database that says it is ours and is not is closed again; nothing hangs."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await open_store(path)
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:
