@@ -150,6 +150,16 @@ async def test_odd_chunks(openai_server: OpenAIServer, chat: OpenAIChat, body: b
     assert len(openai_server.requests) == 3
 
 
+@pytest.mark.parametrize("text", ["\u200b", " \u2060\n", "\u2800", "\ufeff"])
+async def test_what_nobody_sees_is_no_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat, text: str
+) -> None:
+    """A platform would refuse it, so a person is told."""
+    openai_server.reply = lambda _: [text]
+    heard = await hear(chat)
+    assert "empty answer" in str(heard.error)
+
+
 @pytest.mark.parametrize(
     ("fault", "sentence", "attempts", "is_setup"),
     [
