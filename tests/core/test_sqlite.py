@@ -275,6 +275,7 @@ async def test_a_second_process_is_refused(path: Path) -> None:
 
 async def test_a_file_without_the_tables_is_refused_and_let_go(path: Path) -> None:
     """A database that says it is ours and is not is closed again; nothing hangs."""
+    path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     for _ in range(2):

@@ -112,7 +112,11 @@ def environment(
     telegram: TelegramServer, openai: OpenAIServer, folder: Path, **settings: str
 ) -> dict[str, str]:
     """Return the settings of a program that serves these servers, open to everybody."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME", "LANG"} or name.startswith("COVERAGE_")
+    }
     return {
         **kept,
         "PYTHONPATH": str(ROOT),
