@@ -6,9 +6,11 @@ from typing import Literal
 from core.errors import AccessError
 from core.markdown import plain
 from core.protocols import Store
-from core.types import Chat, Notice, Person
+from core.types import Chat, Notice, Pairing, Person
 
 Mode = Literal["pairing", "open", "closed"]
+
+MOST_REQUESTS = 5  # an hour; more would be a way to flood the owners
 
 
 class Access:
@@ -65,18 +67,24 @@ class Access:
                 f"I do not know you yet, {plain(person.name)}. Write to me in private, "
                 "and I will give you a code for my owner."
             )
-        code, is_new = await self._store.ask(person.id, turn=turn)
+        asked = await self._store.ask(person.id, turn=turn)
         raise AccessError(
             f"Hello {plain(person.name)}! I do not know you yet. Give my owner this code, and "
-            f"once they have approved it, write to me again: `{code}`\n\n"
+            f"once they have approved it, write to me again: `{asked.code}`\n\n"
             f"It holds for an hour. Your id is `{person.id}`.",
-            self.to_owners(
-                f"{plain(person.name)} (`{person.id}`) would like to talk to me.\n\n"
-                f"`/approve {code}` lets them in, `/deny {code}` does not."
-            )
-            if is_new
-            else (),
+            self._request(person, asked) if asked.is_new else (),
         )
+
+    def _request(self, person: Person, asked: Pairing) -> tuple[Notice, ...]:
+        if asked.recent > MOST_REQUESTS:
+            return ()
+        text = (
+            f"{plain(person.name)} (`{person.id}`) would like to talk to me.\n\n"
+            f"`/approve {asked.code}` lets them in, `/deny {asked.code}` does not."
+        )
+        if asked.recent == MOST_REQUESTS:
+            text += "\n\nThis is the last one I tell you of for now; /users lists who else asks."
+        return self.to_owners(text)
 
     def to_owners(self, text: str) -> tuple[Notice, ...]:
         """Return a notice for every owner."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from core import tokens
 from core.errors import ContextLengthError, ModelError
 from core.protocols import ChatModel
-from core.types import Delta, Message, Purpose, Restart, Usage
+from core.types import Cut, Delta, Message, Purpose, Restart, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Answer:
 
     Attributes:
         error: Why there is no more; None when it is complete.
+        cut: How the model fell short of its end; None if it did not.
         is_complete: The model ended the answer itself.
         is_asked: The model may have begun to work.
     """
@@ -40,6 +41,7 @@ class Answer:
     text: str = ""
     usage: list[Usage] = field(default_factory=list)
     error: ModelError | None = None
+    cut: Cut | None = None
     is_complete: bool = False
     is_asked: bool = False
 
@@ -63,6 +65,8 @@ class Answer:
                         show(self.text)
                     case Restart():
                         self.text = ""
+                    case Cut():
+                        self.cut = event
                     case _:
                         self._enter(event)
             self.is_complete = True

@@ -7,6 +7,7 @@ from typing import Any
 import pydantic_core
 
 from core.provider import Failure, read_error
+from core.types import Cut
 
 _DONE = b"[DONE]"
 # Printable by name only: the blanks of Hangul and Braille.
@@ -65,6 +66,13 @@ class Completion:
         self.failure = self._shortfall()
         return refusal
 
+    @property
+    def cut(self) -> Cut | None:
+        """How the answer fell short of its end; None if it did not."""
+        if self.failure or self.finish not in {"length", "content_filter"}:
+            return None
+        return Cut(is_blocked=self.finish == "content_filter")
+
     def _shortfall(self) -> Failure | None:
         if not self.finish:
             return Failure(cause="unclear")
@@ -97,8 +105,7 @@ class Completion:
         delta = choice.get("delta") or choice.get("message") or {}
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusals.append(refusal)
-        text = delta.get("content")
-        return text if isinstance(text, str) else ""
+        return _words(delta.get("content"))
 
 
 def _parsed(data: bytes) -> object:
@@ -110,6 +117,13 @@ def _parsed(data: bytes) -> object:
         return pydantic_core.from_json(data)
     except ValueError:
         return json.loads(data)
+
+
+def _words(content: object) -> str:
+    """Return the text of a message's content, which some servers give in parts."""
+    if isinstance(content, list):
+        return "".join(_words(part.get("text")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _is_visible(letter: str) -> bool:

@@ -13,7 +13,7 @@ from core.prompt import worded
 from core.provider import Failure, call_errors, failure_of, open_client, reported_tokens
 from core.retry import is_given_up, pause
 from core.sse import EventReader
-from core.types import Delta, Message, ModelEvent, Restart, Usage
+from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
 
 if TYPE_CHECKING:
     import httpx2
@@ -112,7 +112,7 @@ class OpenAIChat:
 
     async def _ask(
         self, model: str, prompt: Sequence[Message], limit: int, reply: Completion
-    ) -> AsyncGenerator[Delta | Usage]:
+    ) -> AsyncGenerator[Delta | Cut | Usage]:
         """Make one call; how it went is in `reply` afterwards."""
         try:
             response = await self._send(self._request(model, prompt, limit))
@@ -128,6 +128,8 @@ class OpenAIChat:
                 reply.failure = failure_of(error)
         if text := reply.end():
             yield Delta(text=text)
+        if cut := reply.cut:
+            yield cut
         if reply.has_begun:
             yield await _usage(model, prompt, reply)
 

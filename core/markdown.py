@@ -8,11 +8,27 @@ _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 # What makes a list of a line that begins with it; a heading or a quote is caught above.
 _BULLETS = re.compile(r"^(\s*)(?=[-+=])|(?<=\d)(?=[.)](?:\s|$))", re.MULTILINE)
 
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})[ \t]*(\S*)")
+
 
 def plain(text: str) -> str:
     """Return Markdown that shows `text` as it is: a name, or what somebody said."""
     marked = _MARKS.sub(r"\\\g<0>", text).translate(_BRACKETS)
     return _BULLETS.sub(r"\1\\", marked)
+
+
+def with_end(text: str) -> str:
+    """Return Markdown that may break off anywhere with its last code block closed."""
+    fence = ""
+    for line in text.splitlines():
+        marks = _FENCE.match(line)
+        if not marks:
+            continue
+        if not fence:
+            fence = marks[1]
+        elif marks[1].startswith(fence) and not marks[2]:
+            fence = ""
+    return f"{text}\n{fence}" if fence else text
 
 
 def code(text: str) -> str:

@@ -243,6 +243,7 @@ class Memory:
     ) -> None:
         messages = await self._store.window(chat, start=state.start)
         kept = _from_a_question(_newest(messages, int(room * LOW)))
+        kept = kept or _from_a_question(_newest(messages[-2:], int(room * HIGH)))
         folded = messages[: len(messages) - len(kept)]
         if not folded:
             return

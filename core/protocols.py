@@ -13,6 +13,7 @@ from core.types import (
     ModelEvent,
     Outcome,
     Outgoing,
+    Pairing,
     Transcript,
     Turn,
     Usage,
@@ -69,6 +70,8 @@ class ChatModel(Protocol):
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
     ) -> AsyncIterator[ModelEvent]:
         """Yield the reply piece by piece, a Restart where it begins anew, a Usage per call.
+
+        A Cut says that the model did not come to its end.
 
         Args:
             prompt: System messages first.
@@ -201,8 +204,8 @@ class Store(Protocol):
     async def known(self, person: str) -> Known | None:
         """Return what is known of somebody who has written before."""
 
-    async def ask(self, person: str, *, turn: int) -> tuple[str, bool]:
-        """Return somebody's pairing code, and whether it is that turn's; it holds for an hour."""
+    async def ask(self, person: str, *, turn: int) -> Pairing:
+        """Return somebody's request to be let in; its code holds for an hour."""
 
     async def decide(self, who: str, status: str) -> Known | None:
         """Make somebody `approved` or `denied`, by id or code; None if there is no such one."""

@@ -1,5 +1,6 @@
 """The only reader of the environment: what an owner can set, checked before anything starts."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -85,7 +86,8 @@ class Settings(BaseSettings):
         None, description="URL of the speech server, if it is another one"
     )
     speech_language: str | None = Field(
-        None, description="language people speak, as ISO 639-1 (`de`); empty: detected"
+        None,
+        description="language people speak, as ISO 639-1 (`de`); empty: detected",
     )
     context_tokens: int | None = Field(
         None,
@@ -121,7 +123,14 @@ class Settings(BaseSettings):
         for name in value:
             platform, _, number = name.partition(":")
             if not platform.isalpha() or not number.removeprefix("-").isdigit():
-                raise ValueError("each should look like platform:number")
+                raise ValueError("each should look like platform:123456789, as /id shows it")
+        return value
+
+    @field_validator("speech_language")
+    @classmethod
+    def _check_language(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch("[a-z]{2,3}", value):
+            raise ValueError("should be a code of two letters, such as de")
         return value
 
     @field_validator("chat_model", "speech_model")

@@ -123,7 +123,7 @@ def shorten(text: str, tokens: int) -> str:
     that says how much is missing; where there is no room for the note, only the head stays.
     Cuts between characters, not necessarily between words.
     """
-    text = _sound(text)
+    text, tokens = _sound(text), max(0, tokens)
     pieces = list(_pieces(text))
     total = sum(size for _, size in pieces)
     if total <= tokens:
@@ -137,7 +137,7 @@ def shorten(text: str, tokens: int) -> str:
         if excess <= 0:
             return short
         room -= excess
-    return _fit(pieces, max(0, tokens), at=0)
+    return _fit(pieces, tokens, at=0)
 
 
 class Calibration:

@@ -18,7 +18,7 @@ from core.errors import (
     SpeechError,
     StoreError,
 )
-from core.markdown import plain
+from core.markdown import plain, with_end
 from core.memory import Memory, Recalled, weighed
 from core.protocols import ChatModel, Store
 from core.reply import Reply
@@ -76,14 +76,25 @@ class Working:
             said = Message(role="assistant", content=text)
             history = (self.asked, await weighed(said))
         shown = self.lead + text if text else ""
-        if answer.error:
-            shown = "\n\n".join(filter(None, (shown or self.lead.strip(), f"⚠️ {answer.error}")))
+        if note := _note(answer):
+            shown = "\n\n".join(filter(None, (with_end(shown) or self.lead.strip(), note)))
         return Outcome(
             text=shown,
             history=history,
             usage=answer.spent(),
             replaces=self.replaces if history else None,
         )
+
+
+def _note(answer: Answer) -> str:
+    """Return what to say below an answer that did not come to its end."""
+    if answer.error:
+        return f"⚠️ {answer.error}"
+    if not answer.cut:
+        return ""
+    if answer.cut.is_blocked:
+        return "✂️ *The model's provider blocked the rest of this answer.*"
+    return '✂️ *This answer reached its length limit; write "go on" for the rest.*'
 
 
 class Turns:

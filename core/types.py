@@ -47,6 +47,20 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """A request to be let in.
+
+    Attributes:
+        is_new: Made by the turn at hand; the owners have not heard of it.
+        recent: How many people have asked within the last hour.
+    """
+
+    code: str
+    is_new: bool
+    recent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """Recorded speech that a platform keeps: a voice note, an audio file, a video note.
 
@@ -281,4 +295,11 @@ class Restart:
     """The reply so far is void: the model starts over (its connection broke, say)."""
 
 
-ModelEvent = Delta | Restart | Usage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The reply ends here though it was not at its end: too long, or blocked by the provider."""
+
+    is_blocked: bool = False
+
+
+ModelEvent = Delta | Restart | Cut | Usage

@@ -118,7 +118,15 @@ class TelegramScreen:
             )
 
         with self._errors():
-            message = await _formatted(send, part)
+            try:
+                message = await _formatted(send, part)
+            except telegram.error.BadRequest as error:
+                if _says(error, *_CHAT_GONE):
+                    raise
+                log.warning("telegram refuses a message, sent bare: %s", error)
+                message = await self._bot.send_message(
+                    self._chat, part.text, message_thread_id=self._thread
+                )
         return str(message.message_id)
 
     async def edit(self, ref: str, part: Part) -> str:

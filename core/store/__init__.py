@@ -14,6 +14,7 @@ from core.types import (
     Message,
     Outcome,
     Outgoing,
+    Pairing,
     Transcript,
     Turn,
     Usage,
@@ -111,7 +112,7 @@ class DatabaseStore:
     async def known(self, person: str) -> Known | None:
         return await self._run(people.known, person)
 
-    async def ask(self, person: str, *, turn: int) -> tuple[str, bool]:
+    async def ask(self, person: str, *, turn: int) -> Pairing:
         return await self._run(people.ask, person, turn)
 
     async def decide(self, who: str, status: str) -> Known | None:

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 
 from core.store.sqlite import Row, Tx
-from core.types import Known
+from core.types import Known, Pairing
 
 # No letters or digits that are mistaken for another when read aloud or copied by hand.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
@@ -18,14 +18,15 @@ def known(tx: Tx, person: str) -> Known | None:
     return _known(row) if row else None
 
 
-def ask(tx: Tx, person: str, turn: int) -> tuple[str, bool]:
-    """Return somebody's pairing code, and whether it was made for this turn.
+def ask(tx: Tx, person: str, turn: int) -> Pairing:
+    """Return somebody's request to be let in.
 
     A code holds for an hour; asking again within it returns the same.
     """
     row = tx.one("SELECT code, asked_at, asked_in FROM person WHERE id = ?", person)
     if row and row["code"] and row["asked_at"] > tx.now - CODE_MS:
-        return row["code"], row["asked_in"] == turn
+        is_new = row["asked_in"] == turn
+        return Pairing(code=row["code"], is_new=is_new, recent=_recent(tx))
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
     tx.run(
         "UPDATE person SET status = CASE status WHEN '' THEN 'asked' ELSE status END,"
@@ -35,7 +36,12 @@ def ask(tx: Tx, person: str, turn: int) -> tuple[str, bool]:
         turn,
         person,
     )
-    return code, True
+    return Pairing(code=code, is_new=True, recent=_recent(tx))
+
+
+def _recent(tx: Tx) -> int:
+    row = tx.one("SELECT COUNT(*) AS people FROM person WHERE asked_at > ?", tx.now - CODE_MS)
+    return row["people"] if row else 0
 
 
 def decide(tx: Tx, who: str, status: str) -> Known | None:

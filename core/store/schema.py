@@ -122,6 +122,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             asked_in BIGINT
         )
         """,
+        "CREATE INDEX person_asked ON person (asked_at) WHERE asked_at IS NOT NULL",
         # The learned ratio of a model's own prompt tokens to reference tokens.
         """
         CREATE TABLE calibration (

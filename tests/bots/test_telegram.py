@@ -249,7 +249,6 @@ async def test_a_blocked_bot_gives_up(
         "Bad Request: chat not found",
         "Bad Request: not enough rights to send text messages to the chat",
         "Bad Request: TOPIC_CLOSED",
-        "Bad Request: something nobody has heard of",
     ],
 )
 async def test_a_text_that_can_never_stand_is_given_up(
@@ -261,6 +260,20 @@ async def test_a_text_that_can_never_stand_is_given_up(
         telegram_server.fail_next(method, status=400, description=description)
         with pytest.raises(GoneError):
             await final(bot, reply, "Hello **Ann**")
+
+
+async def test_a_text_refused_for_reasons_unknown_is_sent_bare(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+) -> None:
+    """Once: without formatting, quote or anything else there could be wrong with it."""
+    unknown = "Bad Request: something nobody has heard of"
+    telegram_server.fail_next("sendMessage", status=400, description=unknown)
+    await final(bot, reply_in(group, to=1), "Hello Ann")
+    [message] = group.answers
+    assert (message.text, message.reply_to) == ("Hello Ann", None)
+    telegram_server.fail_next("sendMessage", status=400, description=unknown, times=2)
+    with pytest.raises(GoneError):
+        await final(bot, reply_in(group), "Hello Bob")
 
 
 async def test_a_group_that_moved_is_answered_where_it_is_now(

@@ -9,7 +9,7 @@ from core.access import Access, Mode
 from core.errors import AccessError
 from core.protocols import Store
 from core.store import open_store
-from core.types import Chat, Voice
+from core.types import Chat, Person, Voice
 from tests.core.house import OFFICE, OWNER, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, incoming
 
@@ -45,6 +45,20 @@ async def test_who_may_talk(store: Store, mode: Mode) -> None:
     assert not await access.may(ANN.id, CHAT)
     assert not await access.may(BOB.id, GROUP)
     assert await access.may(OWNER.id, CHAT)
+
+
+async def test_a_flood_of_strangers_is_no_flood_for_owners(store: Store) -> None:
+    """Of the sixth who asks within an hour owners hear no more, though everybody gets a code."""
+    access = Access(store, mode="pairing", owners=[OWNER.id], allowed=[])
+    told = []
+    for number in range(7):
+        stranger = Person(id=f"desk:5{number}", name="Eve")
+        await store.put(incoming(50 + number, chat=CHAT, person=stranger), "message")
+        with pytest.raises(AccessError, match="this code") as refused:
+            await access.check(stranger, CHAT, turn=number)
+        told += [notice.text for notice in refused.value.notices]
+    assert len(told) == 5
+    assert "/users lists who else asks" in told[-1]
 
 
 async def test_a_chat_of_another_platform_is_another(store: Store) -> None:

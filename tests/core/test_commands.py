@@ -62,6 +62,14 @@ def test_names_suit_every_platform() -> None:
         assert 1 <= len(command.help) <= 100
 
 
+async def test_owners_cannot_be_kept_out(store: Store) -> None:
+    """To deny an owner would change nothing, and says so."""
+    house = House(store=store)
+    async with house.running():
+        answer = await house.ask(f"/deny {OWNER.id}", chat=OFFICE, person=OWNER)
+    assert answer == "Owners may always; the setting OWNERS says who they are."
+
+
 async def test_start_and_help(store: Store) -> None:
     """Help lists every command a person may use, with its arguments."""
     house = House(store=store)

@@ -6,7 +6,7 @@ import pytest
 
 from core import tokens
 from core.llm import OpenAIChat
-from core.types import Delta, Message, Usage
+from core.types import Cut, Delta, Message, Usage
 from tests.core.hearing import (
     MODEL,
     OTHER,
@@ -191,6 +191,27 @@ async def test_temperature(openai_server: OpenAIServer, make_chat: MakeChat) -> 
     await hear(chat, MODEL)
     sent = [request.body.get("temperature") for request in openai_server.requests]
     assert sent == [0.2, 0.2, None, None]
+
+
+async def test_content_in_parts_is_an_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    """Some servers answer with a list of parts, of which texts are read."""
+    parts = [{"type": "text", "text": "In "}, {"type": "image"}, "x", {"text": "parts."}]
+    choice = {"message": {"content": parts}, "finish_reason": "stop"}
+    openai_server.fail(Refuse(status=200, body={"choices": [choice]}))
+    assert (await hear(chat)).text == "In parts."
+
+
+@pytest.mark.parametrize(("finish", "is_blocked"), [("length", False), ("content_filter", True)])
+async def test_an_answer_that_was_cut_says_so(
+    openai_server: OpenAIServer, chat: OpenAIChat, finish: str, *, is_blocked: bool
+) -> None:
+    """The words that came stand, and that there should have been more is told."""
+    openai_server.fail(Shape(finish=finish))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == (REPLY, None)
+    assert Cut(is_blocked=is_blocked) in heard.events
 
 
 async def test_a_refusal_is_an_answer(openai_server: OpenAIServer, chat: OpenAIChat) -> None:

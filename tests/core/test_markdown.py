@@ -37,6 +37,21 @@ def test_any_line_shows_as_it_is(text: str) -> None:
     assert shown(MarkdownIt().parse(markdown.plain(text))) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "ended"),
+    [
+        ("a", "a"),
+        ("```py\nx", "```py\nx\n```"),
+        ("```py\nx\n```\ny", "```py\nx\n```\ny"),
+        ("~~~~\n```\n~~~", "~~~~\n```\n~~~\n~~~~"),
+        ("```\n```x\n````", "```\n```x\n````"),
+    ],
+)
+def test_an_open_code_block_is_closed(text: str, ended: str) -> None:
+    """What stands below a text that breaks off is no part of its code."""
+    assert markdown.with_end(text) == ended
+
+
 def test_quotes_every_line() -> None:
     """A quote holds all lines, blank ones too."""
     assert markdown.quote("a\n\nb") == "> a\n>\n> b"

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from core.protocols import Store
 from core.store import open_store
-from core.types import Chat, ChatState, Known, Lease, Message, Outcome, Person, Turn, Usage
+from core.types import (
+    Chat,
+    ChatState,
+    Known,
+    Lease,
+    Message,
+    Outcome,
+    Pairing,
+    Person,
+    Turn,
+    Usage,
+)
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, said
 from tests.core.storing import put, take_turn, texts
 
@@ -172,15 +183,17 @@ async def test_people_are_known_once_they_write(store: Store) -> None:
 async def test_a_pairing_code_holds_for_an_hour(store: Store, clock: StandInClock) -> None:
     """Within the hour the same code is shown, new only to its own turn; then comes another."""
     await put(store, 1)
-    code, is_new = await store.ask(ANN.id, turn=1)
+    asked = await store.ask(ANN.id, turn=1)
+    code, is_new = asked.code, asked.is_new
     assert is_new
     assert len(code) == 6
     clock.move(3599)
-    assert await store.ask(ANN.id, turn=1) == (code, True)
-    assert await store.ask(ANN.id, turn=2) == (code, False)
+    assert await store.ask(ANN.id, turn=1) == Pairing(code=code, is_new=True, recent=1)
+    assert await store.ask(ANN.id, turn=2) == Pairing(code=code, is_new=False, recent=1)
     clock.move(1)
     assert await store.decide(code, "approved") is None
-    fresh, is_new = await store.ask(ANN.id, turn=3)
+    asked = await store.ask(ANN.id, turn=3)
+    fresh, is_new = asked.code, asked.is_new
     assert is_new
     assert fresh != code
 
@@ -190,7 +203,7 @@ async def test_a_pairing_code_holds_for_an_hour(store: Store, clock: StandInCloc
 async def test_an_owner_decides(store: Store, *, status: str, by_code: bool) -> None:
     """Somebody is let in or kept out by code, in any case of letters, or by id."""
     await put(store, 1)
-    code, _ = await store.ask(ANN.id, turn=1)
+    code = (await store.ask(ANN.id, turn=1)).code
     assert (await store.everybody())[0].status == "asked"
     decided = Known(id=ANN.id, name=ANN.name, status=status)
     assert await store.decide(code.lower() if by_code else ANN.id, status) == decided
