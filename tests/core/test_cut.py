@@ -46,5 +46,6 @@ async def test_the_last_exchange_stays_word_for_word(tmp_path: Path) -> None:
     async with later.running():
         await later.ask("three")
     await store.close()
-    said = [message.content.split()[0] for message in house.model.prompts[-1]]
+    [prompt] = [prompt for prompt in house.model.prompts if prompt[-1].content == "three"]
+    said = [message.content.split()[0] for message in prompt]
     assert said[-3:] == ["two", "word", "three"]
