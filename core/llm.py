@@ -10,14 +10,13 @@ from core import tokens
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
-from core.provider import Failure, call_errors, failure_of, open_client, reported_tokens
+from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 log = logging.getLogger(__name__)
 
@@ -49,26 +48,21 @@ class OpenAIChat:
         backoff_seconds: float = 0.5,
         temperature: float | None = None,
     ) -> None:
-        self._key = key
-        self._base_url = base_url
-        self._proxy = proxy
-        self._read_seconds = read_seconds
+        self._connection = Connection(
+            key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
+        )
         self._backoff_seconds = backoff_seconds
         self._temperature = temperature
-        self._client: openai.AsyncOpenAI | None = None
-        self._opening = asyncio.Lock()
         self._refused: dict[str, set[str]] = {}
         self._failing: set[str] = set()
 
     async def open(self) -> None:
         """Load the SDK now rather than with the first message; contacts nobody."""
-        await self._open()
+        await self._connection.open()
 
     async def close(self) -> None:
         """Let go of connections; streams that still run break."""
-        if self._client:
-            await self._client.close()
-            self._client = None
+        await self._connection.close()
 
     async def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
@@ -142,7 +136,7 @@ class OpenAIChat:
         """
         import openai  # noqa: PLC0415 - 0.8 s, and `_open` has loaded it
 
-        client = await self._open()
+        client = await self._connection.open()
         stream = await client.post(
             "/chat/completions",
             cast_to=object,
@@ -151,18 +145,6 @@ class OpenAIChat:
             stream_cls=openai.AsyncStream[object],
         )
         return stream.response
-
-    async def _open(self) -> "openai.AsyncOpenAI":
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(
-                    open_client,
-                    key=self._key,
-                    base_url=self._base_url,
-                    proxy=self._proxy,
-                    read_seconds=self._read_seconds,
-                )
-            return self._client
 
     def _request(self, model: str, prompt: Sequence[Message], limit: int) -> dict[str, Any]:
         refused = self._refused.get(model, set())

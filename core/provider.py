@@ -4,6 +4,7 @@ Chat and speech share it. The SDK takes most of a second to import, so it is imp
 first client is opened.
 """
 
+import asyncio
 import ipaddress
 import re
 from dataclasses import dataclass, replace
@@ -177,6 +178,32 @@ def open_client(
         # The SDK reads these from the environment; they are OpenAI's business alone.
         client.organization = client.project = None
     return client
+
+
+class Connection:
+    """A client that is opened when it is first needed, off the event loop.
+
+    Args:
+        options: As for `open_client`.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - see open_client
+        self._options = options
+        self._client: openai.AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> "openai.AsyncOpenAI":
+        """Return the client."""
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(open_client, **self._options)
+            return self._client
+
+    async def close(self) -> None:
+        """Let go of connections; calls that still run break."""
+        if self._client:
+            await self._client.close()
+            self._client = None
 
 
 def call_errors() -> tuple[type[Exception], ...]:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from core import models
 from core.errors import ModelError, SpeechError
-from core.provider import Failure, call_errors, failure_of, open_client, reported_tokens
+from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.types import Transcript, Usage, Voice
 
 if TYPE_CHECKING:
-    import openai
-
     from core.audio import Part, Recording
 
 log = logging.getLogger(__name__)
@@ -60,22 +58,17 @@ class OpenAISpeech:
         backoff_seconds: float = 0.5,
     ) -> None:
         self._names = tuple(names)
-        self._key = key
-        self._base_url = base_url
-        self._proxy = proxy
+        self._connection = Connection(
+            key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
+        )
         self._language = language
         self._longest_seconds = longest_seconds
         self._part_seconds = part_seconds
-        self._read_seconds = read_seconds
         self._backoff_seconds = backoff_seconds
-        self._client: openai.AsyncOpenAI | None = None
-        self._opening = asyncio.Lock()
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client:
-            await self._client.close()
-            self._client = None
+        await self._connection.close()
 
     async def transcribe(
         self, audio: bytes, voice: Voice, *, to_english: bool = False
@@ -175,7 +168,7 @@ class OpenAISpeech:
     async def _call(
         self, part: "Part", name: str, tail: str, *, to_english: bool
     ) -> tuple[str, Usage]:
-        client = await self._open()
+        client = await self._connection.open()
         body = {"model": name, "response_format": "json"}
         if tail:
             body["prompt"] = tail
@@ -192,18 +185,6 @@ class OpenAISpeech:
         if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
             raise ValueError("no transcript in the answer")  # noqa: TRY004 - as JSON errors
         return answer["text"].strip(), _usage(answer.get("usage"), name, part.seconds)
-
-    async def _open(self) -> "openai.AsyncOpenAI":
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(
-                    open_client,
-                    key=self._key,
-                    base_url=self._base_url,
-                    proxy=self._proxy,
-                    read_seconds=self._read_seconds,
-                )
-            return self._client
 
 
 def _usage(said: object, name: str, seconds: float) -> Usage:
