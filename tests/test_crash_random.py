@@ -11,7 +11,7 @@ import pytest
 
 from tests.crash.ledger import MARK
 from tests.crash.trial import go_on
-from tests.crash.world import Room, World
+from tests.crash.world import Room, World, is_summary
 
 PRIVATE_CHATS, GROUPS = 36, 14
 KILLS, QUESTIONS_PER_LIFE = 8, 40
@@ -121,6 +121,7 @@ def table(world: World, lost: set[tuple[str, int]]) -> str:
     answers = [text for room in world.rooms for text in world.ledger.outbox(room.ref)]
     wrong = [problem for room in world.rooms for problem in world.unanswered(room)]
     calls = world.telegram.calls
+    requests = [request for request in world.openai.requests if not is_summary(request)]
     rows = {
         "processes killed by SIGKILL": KILLS,
         "chats in flight (groups)": f"{len(world.rooms)} ({GROUPS})",
@@ -129,8 +130,8 @@ def table(world: World, lost: set[tuple[str, int]]) -> str:
         "chats with a lost, repeated or misplaced answer": len(wrong),
         "texts whose platform call lost its reply to a kill": len(lost),
         "texts that stand twice because of it": sum(world.surplus(r) or 0 for r in world.rooms),
-        "model requests": len(world.openai.requests),
-        "of them for answers cut off by a kill": len(world.openai.requests) - len(answers),
+        "model requests": len(requests),
+        "of them for answers cut off by a kill": len(requests) - len(answers),
         "model requests after the answer was committed": sum(
             len(paid_twice(world, room)) for room in world.rooms
         ),

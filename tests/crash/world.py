@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from core.memory import SUMMARISE
 from tests.crash.ledger import MARK, Ledger, Text
 from tests.crash.program import PLAIN, START_SECONDS, Program, environment
 from tests.servers.openai import OpenAIServer, Request
@@ -119,11 +120,13 @@ class World:
         return (self.folder / "stderr.txt").read_text()
 
     def requests(self, mark: str) -> list[Request]:
-        """Return the model's requests that ask about a mark."""
+        """Return the model's requests that ask about a mark; a summary that names it does not."""
         return [
             request
             for request in self.openai.requests
-            if request.path == "/chat/completions" and mark in _asked(request)
+            if request.path == "/chat/completions"
+            and not is_summary(request)
+            and mark in _asked(request)
         ]
 
     def transcriptions(self, mark: str) -> int:
@@ -229,6 +232,11 @@ def _bare(text: str) -> str:
 
 def _shown(messages: Sequence[Message]) -> list[str]:
     return [f"{message.text[:30]}…{message.text[-20:]}" for message in messages]
+
+
+def is_summary(request: Request) -> bool:
+    """Say whether the model was asked to fold memory rather than to answer."""
+    return request.texts[:1] == [("system", SUMMARISE)]
 
 
 def _asked(request: Request) -> str:
