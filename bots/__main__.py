@@ -146,6 +146,8 @@ def _advise(chosen: BotSettings, brain: Brain) -> None:
     if chosen.telegram_bot_token and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
     for name in brain.models:
+        if end := models.ends(name):
+            log.warning("%s is shut down on %s; set CHAT_MODEL to another one", name, end)
         if not models.describe(name).is_known and not brain.context_tokens:
             log.warning(
                 "the context window of %s is unknown, %d tokens are assumed; CONTEXT_TOKENS says "

@@ -178,10 +178,6 @@ class Calibration:
         ranked = sorted(self._ratios)
         self._factor = ranked[math.ceil(self._RANK * len(ranked)) - 1]
 
-    def expect(self, reference: int) -> int:
-        """Return the tokens the model will probably count for `reference` reference tokens."""
-        return math.ceil(reference * self._factor)
-
     def fit(self, limit: int) -> int:
         """Return how many reference tokens probably fit into `limit` of the model's tokens."""
         return int(limit / self._factor)

@@ -100,6 +100,18 @@ async def test_telegram_cannot_be_reached_at_the_start(world: World, tmp_path: P
     assert "Traceback" not in world.log()
 
 
+async def test_owners_are_warned_at_the_start(world: World, tmp_path: Path) -> None:
+    """Of a model that ends, a window that is guessed, and a bot that nobody owns."""
+    settings = environment(world.telegram, world.openai, tmp_path, LOG_LEVEL="WARNING")
+    settings |= {"CHAT_MODEL": "gpt-4o,mystery", "ACCESS": "pairing"}
+    async with Program(("-m", "bots"), settings, tmp_path) as program:
+        await logged(world, "gpt-4o is shut down on 2027-01-14", times=1)
+        await logged(world, "the context window of mystery is unknown", times=1)
+        await logged(world, "OWNERS is empty", times=1)
+        program.send(signal.SIGTERM)
+        assert await program.wait(seconds=END_SECONDS) == 0
+
+
 async def test_the_model_server_cannot_be_reached(world: World) -> None:
     """It serves; who asks is told kindly, and is answered once the model is there."""
     url, world.openai.url = world.openai.url, "http://127.0.0.1:9/v1"

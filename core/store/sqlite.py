@@ -131,7 +131,7 @@ def _transact(
     try:
         results = [_attempt(Tx(connection, now), connection, job) for job in jobs]
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # whatever it was, no transaction may stay open
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -142,7 +142,7 @@ def _attempt(tx: Tx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -
     connection.execute("SAVEPOINT job")
     try:
         result = job(tx)
-    except BaseException as error:
+    except BaseException as error:  # handed to whoever asked for the job, below
         if not connection.in_transaction:
             raise  # SQLite rolled the whole group back (disk full, I/O error)
         connection.execute("ROLLBACK TO job")
