@@ -159,7 +159,7 @@ def _advise(chosen: BotSettings, brain: Brain) -> None:
 
 async def _run(relay: Relay, bots: Iterable[Bot]) -> None:
     """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
-    listening = [asyncio.create_task(bot.listen(relay.receive)) for bot in bots]
+    listening = [asyncio.create_task(bot.listen(relay)) for bot in bots]
     working = asyncio.create_task(relay.run())
     try:
         await asyncio.wait({*listening, working}, return_when=asyncio.FIRST_COMPLETED)

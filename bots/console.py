@@ -1,6 +1,6 @@
 """A terminal as a platform; the smallest bot, and the template for a new one.
 
-A bot turns what people do into `Incoming` for `receive` (`listen`), shows a `Reply` while it
+A bot turns what people do into `Incoming` for an `Inbox` (`listen`), shows a `Reply` while it
 grows and once it is final (`deliver`), and gets at recordings (`fetch`).
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bots import files, terminal
 from core.errors import FetchError, StoreError
-from core.protocols import Receive
+from core.protocols import Inbox
 from core.reply import Reply
 from core.types import Chat, Incoming, Person, Quoted, Voice
 
@@ -48,7 +48,7 @@ class ConsoleBot:
         self._begun = self._newest = time.time_ns()
         self._is_answered = asyncio.Event()
 
-    async def listen(self, receive: Receive) -> None:
+    async def listen(self, inbox: Inbox) -> None:
         """Hand over what is typed, each message once the last is answered, until EOF."""
         self._screen.greet(self._notice, HINT)
         while (line := await self._screen.read()) is not None:
@@ -58,8 +58,8 @@ class ConsoleBot:
                 await self._screen.show(str(error))
             else:
                 await self._screen.wait(
-                    self._ask(incoming, receive),
-                    interrupt=lambda: self._send(self._incoming("/stop"), receive),
+                    self._ask(incoming, inbox),
+                    interrupt=lambda: self._send(self._incoming("/stop"), inbox),
                 )
 
     async def deliver(self, reply: Reply) -> None:
@@ -80,15 +80,15 @@ class ConsoleBot:
         """Read the file that was named."""
         return await asyncio.to_thread(files.read, Path(voice.ref))
 
-    async def _ask(self, incoming: Incoming, receive: Receive) -> None:
-        await self._send(incoming, receive)
+    async def _ask(self, incoming: Incoming, inbox: Inbox) -> None:
+        await self._send(incoming, inbox)
         await self._is_answered.wait()
 
-    async def _send(self, incoming: Incoming, receive: Receive) -> None:
+    async def _send(self, incoming: Incoming, inbox: Inbox) -> None:
         self._is_answered.clear()
         while True:
             try:
-                return await receive(incoming)
+                return await inbox.receive(incoming)
             except StoreError as error:
                 await self._screen.show(str(error))
                 await asyncio.sleep(RETRY_SECONDS)

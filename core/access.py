@@ -6,7 +6,7 @@ from typing import Literal
 from core.errors import AccessError
 from core.markdown import plain
 from core.protocols import Store
-from core.types import Chat, Notice, Pairing, Person
+from core.types import Incoming, Notice, Pairing, Person
 
 Mode = Literal["pairing", "open", "closed"]
 
@@ -16,8 +16,9 @@ MOST_REQUESTS = 5  # an hour; more would be a way to flood the owners
 class Access:
     """The rules of the settings ACCESS, OWNERS and ALLOWED, and the owners' decisions.
 
-    Owners may always. Then what an owner decided about a person counts, then ALLOWED, then
-    the mode. A stranger is answered, but never costs a model call.
+    Owners may always. Then what an owner decided about a person counts, then the mode, then
+    ALLOWED, then whom the hosts of a place admitted there. A stranger is answered, but never
+    costs a model call.
     """
 
     def __init__(
@@ -32,21 +33,21 @@ class Access:
         """Say whether somebody, by id, is an owner."""
         return person in self.owners
 
-    async def may(self, person: str, chat: Chat) -> bool:
-        """Say whether somebody, by id, may talk to the bot in a chat."""
-        if self.is_owner(person):
+    async def may(self, incoming: Incoming) -> bool:
+        """Say whether whoever wrote a message may talk to the bot, in its chat."""
+        person, chat = incoming.person, incoming.chat
+        if self.is_owner(person.id):
             return True
-        known = await self._store.known(person)
+        known = await self._store.known(person.id)
         status = known.status if known else ""
         if status in {"approved", "denied"}:
             return status == "approved"
-        return self._mode == "open" or self._is_allowed(person, chat)
+        ids = {person.id, *person.groups, chat.id, *chat.places}
+        if self._mode == "open" or ids & self._allowed:
+            return True
+        return not chat.is_private and await self._store.admits(chat.place, ids)
 
-    def _is_allowed(self, person: str, chat: Chat) -> bool:
-        place = f"{chat.platform}:{chat.ref.partition('/')[0]}"
-        return person in self._allowed or place in self._allowed
-
-    async def check(self, person: Person, chat: Chat, *, turn: int) -> None:
+    async def check(self, incoming: Incoming, *, turn: int) -> None:
         """Let somebody pass, or say why not.
 
         In pairing mode a stranger gets a code, and the owners hear of it once.
@@ -54,7 +55,8 @@ class Access:
         Raises:
             AccessError: They may not; the text tells them what to do.
         """
-        if await self.may(person.id, chat):
+        person = incoming.person
+        if await self.may(incoming):
             return
         known = await self._store.known(person.id)
         if self._mode != "pairing" or (known and known.status == "denied"):
@@ -62,7 +64,7 @@ class Access:
                 "I only talk to people my owner has let in. "
                 f"If you know the owner, tell them your id: `{person.id}`"
             )
-        if not chat.is_private:
+        if not incoming.chat.is_private:
             raise AccessError(
                 f"I do not know you yet, {plain(person.name)}. Write to me in private, "
                 "and I will give you a code for my owner."

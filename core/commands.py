@@ -1,7 +1,9 @@
 """One table of commands; every platform's menu, the help and the README come from it."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from core import personas
 from core.access import Access
@@ -9,7 +11,7 @@ from core.errors import InputError
 from core.markdown import code, plain
 from core.memory import Recalled
 from core.protocols import Store
-from core.types import Incoming, Kind, Known, Lease, Message, Notice, Outcome, Turn
+from core.types import Admitted, Chat, Incoming, Kind, Known, Lease, Message, Notice, Outcome, Turn
 from core.understand import Understanding, spoken
 
 
@@ -66,30 +68,64 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """What may be written behind a command's name; a menu can offer it by its own means.
+
+    Attributes:
+        help: What it is, as menus show it.
+        kind: What it names. A group or a place is written as its id, `platform:number`, and
+            what people call it. A recording is no text: it comes with the message or stands
+            in the one replied to.
+        choices: All that can be written; empty for anything.
+        offers: Where a menu finds what it can offer instead: a list in the composition root.
+    """
+
+    name: str
+    help: str
+    kind: Literal["text", "group", "place", "recording"] = "text"
+    choices: tuple[str, ...] = ()
+    offers: Literal["", "models", "personas"] = ""
+    is_required: bool = False
+
+    @property
+    def usage(self) -> str:
+        """How it is written, as help texts show it."""
+        name = "|".join(self.choices) or self.name
+        return f"<{name}>" if self.is_required else f"[{name}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A row of the table.
 
     Attributes:
         name: Without its slash.
         help: What it does, as menus show it.
-        arguments: How they are written; empty if it takes none.
+        arguments: In the order in which they are written.
         is_for_owners: Others are refused, and their menus may leave it out.
+        is_for_hosts: For those who run a place, and for owners; likewise.
         is_for_all: Even for strangers.
     """
 
     name: str
     help: str
     handler: Callable[[Called], Awaitable[Answered]]
-    arguments: str = ""
+    arguments: tuple[Argument, ...] = ()
     is_for_owners: bool = False
+    is_for_hosts: bool = False
     is_for_all: bool = False
 
+    @property
+    def usage(self) -> str:
+        """How its arguments are written; empty if it takes none."""
+        return " ".join(a.usage for a in self.arguments if a.kind != "recording")
 
-def kind_of(text: str) -> Kind:
+
+def kind_of(incoming: Incoming) -> Kind:
     """Tell a command, and the one that acts ahead of the queue, from a message."""
-    name, _ = split(text)
+    name, _ = split(incoming.text)
     if not name:
-        return "message"
+        return "question" if incoming.is_alone else "message"
     return "stop" if name == "stop" else "command"
 
 
@@ -111,8 +147,13 @@ async def _start(called: Called) -> Answered:
 
 async def _help(called: Called) -> Answered:
     is_owner = called.rooms.access.is_owner(called.turn.person.id)
-    rows = [c for c in COMMANDS if is_owner or not c.is_for_owners]
-    lines = [f"- /{' '.join(filter(None, (c.name, code(c.arguments))))}: {c.help}" for c in rows]
+    is_host = is_owner or called.turn.person.is_host
+    rows = [
+        c
+        for c in COMMANDS
+        if (is_owner or not c.is_for_owners) and (is_host or not c.is_for_hosts)
+    ]
+    lines = [f"- /{' '.join(filter(None, (c.name, code(c.usage))))}: {c.help}" for c in rows]
     return "Write or speak to me. I also know these commands:\n\n" + "\n".join(lines)
 
 
@@ -126,9 +167,9 @@ async def _stop(_: Called) -> Answered:
 
 
 async def _retry(called: Called) -> Answered:
-    rooms, chat = called.rooms, called.lease.chat
+    rooms = called.rooms
     turn = await rooms.store.last_turn(called.lease)
-    if turn is None or not await rooms.access.may(turn.person.id, chat):
+    if turn is None or not await rooms.access.may(turn.messages[0]):
         return "There is nothing to answer again yet."
     return Again(turn=turn)
 
@@ -198,10 +239,11 @@ def _turns(recalled: Recalled) -> int:
 
 
 async def _id(called: Called) -> Answered:
-    chat = called.lease.chat
+    chat = called.incoming.chat
     lines = [f"You are `{called.turn.person.id}`."]
     if not chat.is_private:
-        lines.append(f"This chat is `{chat.platform}:{chat.ref.partition('/')[0]}`.")
+        lines.append(f"This chat is `{chat.id}`.")
+        lines.extend(f"It is a part of `{place}`." for place in chat.places)
     return "\n".join(lines)
 
 
@@ -228,6 +270,42 @@ async def _decide(called: Called, status: str, verdict: str) -> Answered:
     )
 
 
+async def _settings(called: Called) -> Answered:
+    chat, store = called.incoming.chat, called.rooms.store
+    if chat.is_private:
+        return "There is nothing to set in a private chat."
+    verb, _, rest = called.arguments.partition(" ")
+    if not verb:
+        return _admitted(await store.admitted(chat.place))
+    if verb not in SETTINGS:
+        return f"Write {code('/settings allow')} or {code('/settings forbid')}, or neither."
+    for admitted in _named(rest, chat):
+        if verb == "allow":
+            await store.admit(chat.place, admitted)
+        else:
+            await store.dismiss(chat.place, admitted.id)
+    return _admitted(await store.admitted(chat.place))
+
+
+def _named(text: str, chat: Chat) -> list[Admitted]:
+    """Return what a text names by ids, each with the name that may follow; else the chat."""
+    found = re.findall(r"(\w+:-?\d+)((?:(?!\s\w+:-?\d).)*)", text)
+    named = [Admitted(id=id_, name=name.strip()) for id_, name in found]
+    return named or [Admitted(id=chat.id, name=chat.title)]
+
+
+def _admitted(rows: Sequence[Admitted]) -> str:
+    if not rows:
+        return (
+            "Only people whom my owner has let in may talk to me here. "
+            f"With {code('/settings allow')} all of a chat or a role may."
+        )
+    lines = [f"- {plain(row.name)} (`{row.id}`)" for row in rows]
+    return "Besides people whom my owner has let in, these may talk to me here:\n\n" + "\n".join(
+        lines
+    )
+
+
 async def _users(called: Called) -> Answered:
     people = await called.rooms.store.everybody()
     return "\n".join(f"- {plain(k.name)} (`{k.id}`): {_standing(called, k)}" for k in people)
@@ -244,23 +322,33 @@ def _choices(what: str, names: Sequence[str], current: str) -> str:
     return f"Choose one with `/{what} name`:\n\n{listed}"
 
 
+def _name(offers: Literal["models", "personas"]) -> Argument:
+    return Argument(name="name", help="its name; without it, I list them", offers=offers)
+
+
+SETTINGS = ("allow", "forbid")
+_WHO = Argument(name="who", help="their code, or their id", is_required=True)
+_RECORDING = Argument(name="recording", help="a recording", kind="recording")
 COMMANDS = (
     Command(name="start", help="say hello", handler=_start),
     Command(name="help", help="show what I can do", handler=_help),
     Command(name="new", help="start afresh, with an empty memory", handler=_new),
     Command(name="stop", help="stop the answer I am writing", handler=_stop),
     Command(name="retry", help="answer the last question again", handler=_retry),
-    Command(name="model", help="choose the model", arguments="[name]", handler=_model),
-    Command(name="persona", help="choose who I am", arguments="[name]", handler=_persona),
+    Command(name="model", help="choose the model", arguments=(_name("models"),), handler=_model),
+    Command(
+        name="persona", help="choose who I am", arguments=(_name("personas"),), handler=_persona
+    ),
     Command(
         name="transcribe",
         help="reply with it to a voice message: what it says, as text",
+        arguments=(_RECORDING,),
         handler=_transcribe,
     ),
     Command(
         name="translate",
         help="into English: a text, or the message you reply to",
-        arguments="[text]",
+        arguments=(Argument(name="text", help="what to translate"), _RECORDING),
         handler=_translate,
     ),
     Command(name="context", help="show what I remember of this chat", handler=_context),
@@ -268,16 +356,27 @@ COMMANDS = (
     Command(
         name="approve",
         help="let somebody in",
-        arguments="<code or id>",
+        arguments=(_WHO,),
         handler=_approve,
         is_for_owners=True,
     ),
     Command(
         name="deny",
         help="keep somebody out",
-        arguments="<code or id>",
+        arguments=(_WHO,),
         handler=_deny,
         is_for_owners=True,
+    ),
+    Command(
+        name="settings",
+        help="in a group or on a server: who may talk to me there",
+        arguments=(
+            Argument(name="change", help="what to change", choices=SETTINGS),
+            Argument(name="group", help="people with this role", kind="group"),
+            Argument(name="place", help="everybody in this channel", kind="place"),
+        ),
+        handler=_settings,
+        is_for_hosts=True,
     ),
     Command(name="users", help="list who has written to me", handler=_users, is_for_owners=True),
 )

@@ -1,10 +1,12 @@
 """The outside world, as core sees it: one protocol per edge."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 from core.reply import Reply
 from core.types import (
+    Admitted,
+    Chat,
     Incoming,
     Kind,
     Known,
@@ -14,13 +16,31 @@ from core.types import (
     Outcome,
     Outgoing,
     Pairing,
+    Seen,
     Transcript,
     Turn,
     Usage,
     Voice,
 )
 
-Receive = Callable[[Incoming], Awaitable[None]]
+
+class Inbox(Protocol):
+    """Where bots hand in what people write. Every method raises StoreError if it failed."""
+
+    async def receive(self, incoming: Incoming) -> None:
+        """Take a message in; when this returns, it is durable. Repeats are ignored."""
+
+    async def amend(self, incoming: Incoming) -> None:
+        """Note that somebody edited a message; it counts if nobody has begun to answer it."""
+
+    async def withdraw(self, chat: Chat, message: str) -> None:
+        """Note that a message was deleted; it counts if nobody has begun to answer it."""
+
+    async def seen(self, platform: str) -> list[Seen]:
+        """Return every chat of a platform, the most recently used first.
+
+        A platform that does not keep for us what we missed can be asked for what came since.
+        """
 
 
 class Bot(Protocol):
@@ -32,8 +52,8 @@ class Bot(Protocol):
 
     name: str
 
-    async def listen(self, receive: Receive) -> None:
-        """Hand every message to `receive` until cancelled.
+    async def listen(self, inbox: Inbox) -> None:
+        """Hand every message to `inbox` until cancelled.
 
         The platform is told that we have a message only after `receive` has returned; when it
         raises StoreError, the same message is handed over again later.
@@ -113,6 +133,18 @@ class Store(Protocol):
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         """Take a message in, durably; False when its event was taken in before."""
+
+    async def amend(self, incoming: Incoming, kind: Kind) -> bool:
+        """Let an edited message stand in its own place, if no work on it has begun."""
+
+    async def withdraw(self, chat: Chat, message: str) -> bool:
+        """Drop a message, if no work on it has begun."""
+
+    async def seen(self, platform: str) -> list[Seen]:
+        """Return every chat with the time of its newest message, the newest first.
+
+        Messages that are alone do not move that time: they may overtake others.
+        """
 
     async def lease(
         self, platforms: Sequence[str], limit: int
@@ -212,6 +244,18 @@ class Store(Protocol):
 
     async def everybody(self) -> list[Known]:
         """Return everybody who ever wrote, by name."""
+
+    async def admits(self, place: str, ids: Collection[str]) -> bool:
+        """Say whether any of `ids` was admitted in a place."""
+
+    async def admit(self, place: str, admitted: Admitted) -> None:
+        """Let a group of people, or everybody in a part of a place, talk to the bot there."""
+
+    async def dismiss(self, place: str, admitted: str) -> bool:
+        """Take that back, by id; False if there was nothing to take back."""
+
+    async def admitted(self, place: str) -> list[Admitted]:
+        """Return all that was admitted in a place, by name."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

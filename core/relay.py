@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -24,7 +24,7 @@ from core.errors import (
 from core.protocols import Bot, Store
 from core.reply import Reply
 from core.turns import Turns, Working
-from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Turn
+from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Seen, Turn
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Pace:
 
 
 PACE = Pace()
+STOPPED = "Stopped."  # where a platform waits for an answer to just this message
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,13 +127,25 @@ class Relay:
         Raises:
             StoreError: It is not; hand it over again later.
         """
-        kind = commands.kind_of(incoming.text)
+        kind = commands.kind_of(incoming)
         if not await self._store.put(incoming, kind):
             return
         self._wake.set()
         held = self._held.get(_place(incoming.chat))
         if kind == "stop" and held and await self._turns.may_stop(incoming):
             held.stop_turn()
+
+    async def amend(self, incoming: Incoming) -> None:
+        """Let an edited message stand in its own place, if nobody has begun to answer it."""
+        await self._store.amend(incoming, commands.kind_of(incoming))
+
+    async def withdraw(self, chat: Chat, message: str) -> None:
+        """Drop a message, if nobody has begun to answer it."""
+        await self._store.withdraw(chat, message)
+
+    async def seen(self, platform: str) -> list[Seen]:
+        """Return every chat of a platform, the most recently used first."""
+        return await self._store.seen(platform)
 
     async def run(self) -> None:
         """Answer what waits, until cancelled; then let go in good order, within seconds."""
@@ -228,6 +241,8 @@ class Relay:
         preview = asyncio.create_task(bot.deliver(reply))
         try:
             outcome = await self._work(held, working)
+            if not outcome.text and turn.messages[-1].is_alone:
+                outcome = replace(outcome, text=STOPPED)
             reply.close()
             outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
             held.work = outgoing

@@ -9,7 +9,7 @@ from functools import partial
 from core import personas, tokens
 from core.access import Access
 from core.answer import Answer
-from core.commands import BY_NAME, Answered, Ask, Called, Rooms, split
+from core.commands import BY_NAME, Answered, Ask, Called, Command, Rooms, split
 from core.errors import (
     AccessError,
     CauserieError,
@@ -141,7 +141,7 @@ class Turns:
 
     async def may_stop(self, incoming: Incoming) -> bool:
         """Say whether somebody may stop an answer in a chat: whoever may talk there."""
-        return await self._access.may(incoming.person.id, incoming.chat)
+        return await self._access.may(incoming)
 
     async def work(self, working: Working) -> Outcome:
         """Answer a turn.
@@ -163,7 +163,6 @@ class Turns:
 
     async def _work(self, working: Working) -> Outcome:
         turn = working.turn
-        chat = working.lease.chat
         if turn.failures >= MOST_FAILURES or turn.attempts > MOST_ATTEMPTS:
             return self._bury(working)
         if turn.kind == "command":
@@ -172,12 +171,12 @@ class Turns:
             return Outcome()
         if turn.kind == "stop":
             return await self._command(working)
-        await self._access.check(turn.person, chat, turn=turn.id)
+        await self._access.check(turn.messages[0], turn=turn.id)
         return await self._converse(working)
 
     async def _is_stopped(self, working: Working) -> bool:
-        for stopper in working.turn.stoppers:
-            if await self._access.may(stopper, working.lease.chat):
+        for stop in working.turn.stops:
+            if await self._access.may(stop):
                 return True
         return False
 
@@ -197,16 +196,26 @@ class Turns:
         turn, chat = working.turn, working.lease.chat
         name, arguments = split(turn.messages[0].text)
         command = BY_NAME.get(name)
-        if command is None and not chat.is_private:
+        if command is None and not chat.is_private and not turn.messages[0].is_alone:
             return Outcome()  # meant for another bot
         if command is None or not command.is_for_all:
-            await self._access.check(turn.person, chat, turn=turn.id)
+            await self._access.check(turn.messages[0], turn=turn.id)
         if command is None:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
-        if command.is_for_owners and not self._access.is_owner(turn.person.id):
-            return Outcome(text=f"/{name} is for my owner only.")
+        if refusal := self._refusal(command, turn.person):
+            return Outcome(text=refusal)
         called = Called(rooms=self._rooms, lease=working.lease, turn=turn, arguments=arguments)
         return await self._carry_out(working, await command.handler(called))
+
+    def _refusal(self, command: Command, person: Person) -> str:
+        """Return why somebody may not use a command; empty if they may."""
+        if self._access.is_owner(person.id):
+            return ""
+        if command.is_for_owners:
+            return f"/{command.name} is for my owner only."
+        if command.is_for_hosts and not person.is_host:
+            return f"/{command.name} is for those who run this place, and for my owner."
+        return ""
 
     async def _carry_out(self, working: Working, answered: Answered) -> Outcome:
         if isinstance(answered, str):

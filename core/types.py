@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
-Kind = Literal["message", "command", "stop"]
+# A question is a message that is never answered together with others.
+Kind = Literal["message", "question", "command", "stop"]
 # Then a piece of work is given up: a message is buried, a text stays in the outbox.
 MOST_FAILURES = 5
 
@@ -21,17 +22,54 @@ class Chat:
         ref: The bot's own address of it:
             `number`, or `number/topic` where a chat has topics that are chats of their own.
         is_private: One person and the bot, nobody else.
+        places: Ids of the wider places it lies in, the narrowest first: of a thread its
+            channel and its server. Known for a message that comes in, not of a stored chat.
     """
 
     platform: str
     ref: str
     is_private: bool
     title: str = ""
+    places: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Its id as the setting ALLOWED names it; topics share that of their chat."""
+        return f"{self.platform}:{self.ref.partition('/')[0]}"
+
+    @property
+    def place(self) -> str:
+        """Id of the widest place it lies in: of itself, if of no other."""
+        return self.places[-1] if self.places else self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who writes; `id` is `platform:number`, as in the settings OWNERS and ALLOWED."""
+    """Somebody who writes.
+
+    Attributes:
+        id: `platform:number`, as in the settings OWNERS and ALLOWED.
+        groups: Ids, in the same form, of the groups of people they belong to in this chat.
+        is_host: They run the place they write in, and may say who else talks to us there.
+    """
+
+    id: str
+    name: str
+    groups: tuple[str, ...] = ()
+    is_host: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A chat and the `sent_at` of the newest message in it that was taken in."""
+
+    chat: Chat
+    sent_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A group of people, or a part of a place, that may talk to the bot in that place."""
 
     id: str
     name: str
@@ -103,6 +141,7 @@ class Incoming:
         message: The platform's id of the message, to reply to.
         sent_at: Milliseconds since 1970, by the platform's clock.
         is_partial: The client probably split a longer text here, so more is about to follow.
+        is_alone: The platform waits for an answer to just this message.
         unreadable: What it holds that cannot be read yet, in words ("a picture"), or empty.
     """
 
@@ -115,6 +154,7 @@ class Incoming:
     voice: Voice | None = None
     quoted: Quoted | None = None
     is_partial: bool = False
+    is_alone: bool = False
     unreadable: str = ""
 
 
@@ -195,7 +235,7 @@ class Turn:
             does not pay for it twice.
         attempts: How often it was taken up, this time included.
         failures: How often of these the work on it failed; in the others the process died.
-        stoppers: Ids of the people whose /stop waits behind it.
+        stops: Every /stop that waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
     """
 
@@ -206,7 +246,7 @@ class Turn:
     transcripts: Mapping[int, str] = field(default_factory=dict)
     attempts: int = 1
     failures: int = 0
-    stoppers: tuple[str, ...] = ()
+    stops: tuple[Incoming, ...] = ()
     posted: tuple[str, ...] = ()
 
     @property

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from bots.settings import BotSettings
-from core.commands import COMMANDS
+from core.commands import COMMANDS, Command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -25,10 +25,14 @@ def test_every_setting_is_in_the_example_and_in_the_readme() -> None:
 def test_every_command_is_in_the_readme() -> None:
     """The README's table of commands is the table of the code."""
     rows = re.findall(r"^\| `/(\S+?)(?: (.+?))?` \| (.+?) \|", README, re.MULTILINE)
-    written = [
-        (c.name, c.arguments, c.help + (" (owners)" if c.is_for_owners else "")) for c in COMMANDS
-    ]
+    written = [(c.name, c.usage.replace("|", "\\|"), c.help + _for_whom(c)) for c in COMMANDS]
     assert rows == written
+
+
+def _for_whom(command: Command) -> str:
+    if command.is_for_owners:
+        return " (owners)"
+    return " (hosts)" if command.is_for_hosts else ""
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:

@@ -11,7 +11,7 @@ from bots.telegram.polling import MenuEntry, Polling
 from bots.telegram.screen import Notes, TelegramScreen
 from bots.telegram.transport import AiohttpRequest, seconds
 from core.errors import DeliveryError, FetchError
-from core.protocols import Receive
+from core.protocols import Inbox
 from core.reply import Reply
 from core.types import Voice
 
@@ -85,14 +85,14 @@ class TelegramBot:
         """Close all connections."""
         await self._request.shutdown()
 
-    async def listen(self, receive: Receive) -> None:
-        """Hand every message to `receive` until cancelled.
+    async def listen(self, inbox: Inbox) -> None:
+        """Hand every message to `inbox` until cancelled.
 
         Raises:
             SettingsError: The token is refused.
         """
         polling = Polling(self._bot, self._request, commands=self._commands, pause=self._pause)
-        await polling.run(receive)
+        await polling.run(inbox)
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat.

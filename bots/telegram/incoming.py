@@ -49,12 +49,12 @@ Span = tuple[int, int]
 
 
 def incoming(update: telegram.Update, me: telegram.User) -> Incoming | None:
-    """Return the message an update holds, if it is one for us to answer.
+    """Return the message an update holds, new or edited, if it is one for us to answer.
 
-    Not for us: edits, channel posts, service messages, what bots write, and in groups
+    Not for us: channel posts, service messages, what bots write, and in groups
     everything that neither mentions the bot, nor replies to it, nor is a command.
     """
-    message = update.message
+    message = update.message or update.edited_message
     if message is None or message.chat.type not in (_PRIVATE, *_GROUPS):
         return None
     person = _person(message)

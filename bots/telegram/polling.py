@@ -17,7 +17,7 @@ from telegram.request import BaseRequest
 from bots.telegram.incoming import incoming
 from bots.telegram.transport import seconds
 from core.errors import SettingsError, StoreError
-from core.protocols import Receive
+from core.protocols import Inbox
 from core.types import Incoming
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,15 @@ _REFUSED = (
     "TELEGRAM_BOT_TOKEN: should be a token that Telegram accepts, such as 123456:ABC-DEF; "
     "copy it anew from @BotFather (and check TELEGRAM_API_URL, if you have set it)"
 )
-_BATCH = {"limit": 100, "allowed_updates": json.dumps(["message"])}
+_BATCH = {"limit": 100, "allowed_updates": json.dumps(["message", "edited_message"])}
 # What the SDK and `incoming` may raise over JSON that is not what the documentation says.
 _MALFORMED = (AttributeError, LookupError, OSError, OverflowError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    incoming: Incoming
+    is_edit: bool
 
 
 class MenuEntry(Protocol):
@@ -106,8 +112,8 @@ class Polling:
         self._next_complaint = 0.0
         self._menu_at = 0.0 if commands else math.inf
 
-    async def run(self, receive: Receive) -> None:
-        """Hand every message to `receive` until cancelled, each batch until it is stored.
+    async def run(self, inbox: Inbox) -> None:
+        """Hand every message to `inbox` until cancelled, each batch until it is stored.
 
         Raises:
             SettingsError: The token is refused.
@@ -120,8 +126,7 @@ class Polling:
             if updates == []:
                 await asyncio.sleep(began + EMPTY_SECONDS - time.monotonic())
             elif updates is not None:
-                messages = [message for raw in updates if (message := _read(raw, me))]
-                await self._store(messages, receive)
+                await self._store([read for raw in updates if (read := _read(raw, me))], inbox)
                 await self._confirm(updates)
 
     async def _start(self) -> telegram.User:
@@ -205,13 +210,17 @@ class Polling:
                 "token of its own for one of them with @BotFather"
             )
 
-    async def _store(self, messages: Sequence[Incoming], receive: Receive) -> None:
+    async def _store(self, messages: Sequence[_Read], inbox: Inbox) -> None:
         """Have a batch stored, in order and all at once, so that its commits can be one.
 
         What the database had already taken in when it failed it knows at the next attempt.
         """
         while messages:
-            results = await asyncio.gather(*map(receive, messages), return_exceptions=True)
+            steps = [
+                inbox.amend(read.incoming) if read.is_edit else inbox.receive(read.incoming)
+                for read in messages
+            ]
+            results = await asyncio.gather(*steps, return_exceptions=True)
             failures = [result for result in results if isinstance(result, BaseException)]
             for failure in failures:
                 if not isinstance(failure, StoreError):
@@ -233,14 +242,16 @@ class Polling:
             await self._pauses.wait("updates without ids")
 
 
-def _read(raw: Any, me: telegram.User) -> Incoming | None:  # noqa: ANN401 - JSON
+def _read(raw: Any, me: telegram.User) -> _Read | None:  # noqa: ANN401 - JSON
     """Return the message in one update; one that cannot be read is set aside."""
     try:
-        return incoming(telegram.Update.de_json(raw), me)
+        update = telegram.Update.de_json(raw)
+        message = incoming(update, me)
     except _MALFORMED:
         update_id = raw.get("update_id") if isinstance(raw, dict) else None
         log.warning("telegram update %s cannot be read and is set aside", update_id)
         return None
+    return _Read(incoming=message, is_edit=update.message is None) if message else None
 
 
 def _reason(error: telegram.error.TelegramError) -> str:

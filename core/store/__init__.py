@@ -1,12 +1,14 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from core.errors import StoreError
 from core.store import history, people, queue, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
+    Admitted,
+    Chat,
     Incoming,
     Kind,
     Known,
@@ -15,6 +17,7 @@ from core.types import (
     Outcome,
     Outgoing,
     Pairing,
+    Seen,
     Transcript,
     Turn,
     Usage,
@@ -51,6 +54,15 @@ class DatabaseStore:
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(queue.put, incoming, kind)
+
+    async def amend(self, incoming: Incoming, kind: Kind) -> bool:
+        return await self._run(queue.amend, incoming, kind)
+
+    async def withdraw(self, chat: Chat, message: str) -> bool:
+        return await self._run(queue.withdraw, chat, message)
+
+    async def seen(self, platform: str) -> list[Seen]:
+        return await self._run(queue.seen, platform)
 
     async def lease(
         self, platforms: Sequence[str], limit: int
@@ -120,3 +132,15 @@ class DatabaseStore:
 
     async def everybody(self) -> list[Known]:
         return await self._run(people.everybody)
+
+    async def admits(self, place: str, ids: Collection[str]) -> bool:
+        return await self._run(people.admits, place, ids)
+
+    async def admit(self, place: str, admitted: Admitted) -> None:
+        await self._run(people.admit, place, admitted)
+
+    async def dismiss(self, place: str, admitted: str) -> bool:
+        return await self._run(people.dismiss, place, admitted)
+
+    async def admitted(self, place: str) -> list[Admitted]:
+        return await self._run(people.in_place, place)

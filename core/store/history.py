@@ -83,7 +83,8 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
     """Return the chat's last turn that was no command."""
     row = check(tx, held)
     last = tx.one(
-        "SELECT turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL AND kind = 'message'"
+        "SELECT turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL"
+        " AND kind IN ('message', 'question')"
         " ORDER BY turn DESC LIMIT 1",
         held.chat_id,
     )

@@ -1,10 +1,11 @@
 """Transactions of access: who is known, who asked to be let in, who was."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 
 from core.store.sqlite import Row, Tx
-from core.types import Known, Pairing
+from core.types import Admitted, Known, Pairing
 
 # No letters or digits that are mistaken for another when read aloud or copied by hand.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
@@ -64,6 +65,33 @@ def decide(tx: Tx, who: str, status: str) -> Known | None:
 def everybody(tx: Tx) -> list[Known]:
     """Return everybody who ever wrote, by name."""
     return [_known(row) for row in tx.all("SELECT * FROM person ORDER BY name, id")]
+
+
+def admits(tx: Tx, place: str, ids: Collection[str]) -> bool:
+    """Say whether any of `ids` was admitted in a place."""
+    return any(admitted.id in ids for admitted in in_place(tx, place))
+
+
+def admit(tx: Tx, place: str, admitted: Admitted) -> None:
+    """Let a group of people, or everybody in a part of a place, talk there."""
+    tx.run(
+        "INSERT INTO admitted (place, id, name) VALUES (?, ?, ?)"
+        " ON CONFLICT (place, id) DO UPDATE SET name = excluded.name",
+        place,
+        admitted.id,
+        admitted.name,
+    )
+
+
+def dismiss(tx: Tx, place: str, admitted: str) -> bool:
+    """Take that back; False if there was nothing to take back."""
+    return bool(tx.run("DELETE FROM admitted WHERE place = ? AND id = ?", place, admitted))
+
+
+def in_place(tx: Tx, place: str) -> list[Admitted]:
+    """Return all that was admitted in a place, by name."""
+    rows = tx.all("SELECT id, name FROM admitted WHERE place = ? ORDER BY name, id", place)
+    return [Admitted(id=row["id"], name=row["name"]) for row in rows]
 
 
 def _known(row: Row) -> Known:

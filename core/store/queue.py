@@ -21,6 +21,7 @@ from core.types import (
     Kind,
     Lease,
     Outgoing,
+    Seen,
     Turn,
 )
 
@@ -35,7 +36,7 @@ _BODY = TypeAdapter(Incoming)
 
 def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     """Store a message unless its event is known; make its chat ready when it is idle."""
-    row = _chat(tx, incoming.chat)
+    row = _chat(tx, incoming)
     chat = row["id"]
     ready_at = tx.now + (
         PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
@@ -43,13 +44,14 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     if not row["is_leased"]:
         ready_at = min(ready_at, _patience(tx, chat, default=ready_at))
     stored = tx.run(
-        "INSERT INTO inbox (platform, event, chat_id, person, kind, body, ready_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO inbox (platform, event, chat_id, person, kind, message, body, ready_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         incoming.chat.platform,
         incoming.event,
         chat,
         incoming.person.id,
         kind,
+        incoming.message,
         _body(incoming),
         ready_at,
     )
@@ -57,6 +59,39 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
         tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", ready_at, chat)
         _meet(tx, incoming, chat)
     return bool(stored)
+
+
+def amend(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
+    """Let an edited message stand in its own place; it keeps its event."""
+    row = _untouched(tx, incoming.chat, incoming.message)
+    if row is None:
+        return False
+    event = _BODY.validate_json(row["body"]).event
+    body = _body(replace(incoming, event=event))
+    return bool(tx.run("UPDATE inbox SET body = ?, kind = ? WHERE id = ?", body, kind, row["id"]))
+
+
+def withdraw(tx: Tx, chat: Chat, message: str) -> bool:
+    """Drop a message; one that is done stays, so that its event stays known."""
+    row = _untouched(tx, chat, message)
+    return bool(row and tx.run("DELETE FROM inbox WHERE id = ?", row["id"]))
+
+
+def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
+    return tx.one(
+        "SELECT inbox.id, body FROM chat JOIN inbox ON inbox.chat_id = chat.id"
+        " WHERE chat.platform = ? AND ref = ? AND message = ? AND done_at IS NULL"
+        " AND attempts = 0",
+        chat.platform,
+        chat.ref,
+        message,
+    )
+
+
+def seen(tx: Tx, platform: str) -> list[Seen]:
+    """Return every chat with the time of its newest message, the newest first."""
+    rows = tx.all("SELECT * FROM chat WHERE platform = ? ORDER BY seen_at DESC", platform)
+    return [Seen(chat=_chat_of(row), sent_at=row["seen_at"]) for row in rows]
 
 
 def _body(incoming: Incoming) -> str:
@@ -75,17 +110,22 @@ def _patience(tx: Tx, chat: int, *, default: int) -> int:
     return first["ready_at"] + PARTIAL_MS if first else default
 
 
-def _chat(tx: Tx, chat: Chat) -> Row:
+def _chat(tx: Tx, incoming: Incoming) -> Row:
     # An upsert, so that the row is locked before the inbox is written: the next worker's last
     # look then either sees the message or comes before it is stored.
+    chat = incoming.chat
     [row] = tx.all(
-        "INSERT INTO chat (platform, ref, is_private, title) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title"
+        "INSERT INTO chat (platform, ref, is_private, title, seen_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title,"
+        " seen_at = CASE WHEN excluded.seen_at > chat.seen_at AND ? = 0"
+        " THEN excluded.seen_at ELSE chat.seen_at END"
         " RETURNING id, is_leased",
         chat.platform,
         chat.ref,
         int(chat.is_private),
         chat.title,
+        incoming.sent_at,
+        int(incoming.is_alone),
     )
     return row
 
@@ -244,8 +284,8 @@ def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     turn = turn_of(tx, row, mine)
     for message in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
-    stoppers = tuple(r["person"] for r in rows[len(mine) :] if r["kind"] == "stop")
-    return replace(turn, stoppers=stoppers)
+    stops = [r["body"] for r in rows[len(mine) :] if r["kind"] == "stop"]
+    return replace(turn, stops=tuple(map(_BODY.validate_json, stops)))
 
 
 def _is_alike(row: Row, head: Row) -> bool:

@@ -131,4 +131,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # The sent_at of a chat's newest message; the platform's id of a message.
+        "ALTER TABLE chat ADD COLUMN seen_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE inbox ADD COLUMN message TEXT NOT NULL DEFAULT ''",
+        # Who may talk in a place because somebody who runs it said so.
+        """
+        CREATE TABLE admitted (
+            place TEXT NOT NULL,
+            id TEXT NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (place, id)
+        )
+        """,
+    ),
 )

@@ -21,6 +21,7 @@ from bots.terminal import Terminal
 from core.errors import FetchError, StoreError
 from core.reply import Reply
 from core.types import Incoming, Voice
+from tests.bots.inbox import Inbox
 
 HEIGHT = 12
 CTRL_C, CTRL_D, ENTER, TAB = "\x03", "\x04", "\r", "\t"
@@ -38,29 +39,10 @@ class Row:
 COMMANDS = (Row("help", "say what I can do"), Row("new", "start afresh"))
 
 
-class Relay:
-    """Keeps what comes in, until a test answers it."""
-
-    def __init__(self) -> None:
-        self.received: list[Incoming] = []
-        self.failures = 0
-
-    async def receive(self, incoming: Incoming) -> None:
-        """Take a message, or fail as often as told."""
-        if self.failures:
-            self.failures -= 1
-            raise StoreError("The disk is full.")
-        self.received.append(incoming)
-
-    @property
-    def texts(self) -> list[str]:
-        """What was written, in order."""
-        return [incoming.text for incoming in self.received]
-
-    async def get(self, count: int) -> Incoming:
-        """Wait for the `count`-th message."""
-        await until(lambda: len(self.received) >= count)
-        return self.received[count - 1]
+async def get(inbox: Inbox, count: int) -> Incoming:
+    """Wait for the `count`-th message."""
+    await until(lambda: len(inbox.messages) >= count)
+    return inbox.messages[count - 1]
 
 
 @dataclass
@@ -69,7 +51,7 @@ class Chat:
 
     bot: ConsoleBot
     keys: PipeInput
-    relay: Relay
+    inbox: Inbox
     out: io.StringIO
     listening: asyncio.Task[None]
 
@@ -146,9 +128,9 @@ async def chat(keys: PipeInput) -> AsyncIterator[Chat]:
     console = Console(file=out, force_terminal=True, width=80, height=HEIGHT, highlight=False)
     screen = Terminal(COMMANDS, source=keys, sink=DummyOutput(), console=console)
     bot = ConsoleBot(commands=COMMANDS, notice=NOTICE, screen=screen)
-    relay = Relay()
-    listening = asyncio.create_task(bot.listen(relay.receive))
-    yield Chat(bot=bot, keys=keys, relay=relay, out=out, listening=listening)
+    inbox = Inbox()
+    listening = asyncio.create_task(bot.listen(inbox))
+    yield Chat(bot=bot, keys=keys, inbox=inbox, out=out, listening=listening)
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
@@ -157,14 +139,14 @@ async def chat(keys: PipeInput) -> AsyncIterator[Chat]:
 async def test_says_what_it_is_and_hands_over_what_is_typed(chat: Chat) -> None:
     """The notice and the keys come first; each message has an event of its own."""
     chat.keys.send_text("hello" + ENTER)
-    first = await chat.relay.get(1)
+    first = await get(chat.inbox, 1)
     await chat.answer(first, "Hi!")
     chat.keys.send_text("  " + ENTER + "again" + ENTER)
-    second = await chat.relay.get(2)
+    second = await get(chat.inbox, 2)
     await chat.answer(second, "Hi again!")
     await chat.leave()
     assert chat.see().startswith("This is a demo brain.\n/help lists the commands")
-    assert chat.relay.texts == ["hello", "again"]
+    assert chat.inbox.texts == ["hello", "again"]
     assert first.chat.is_private
     assert (first.chat.platform, first.person.id) == (chat.bot.name, "console:0")
     assert first.event != second.event
@@ -174,20 +156,20 @@ async def test_says_what_it_is_and_hands_over_what_is_typed(chat: Chat) -> None:
 async def test_the_prompt_waits_for_the_answer(chat: Chat) -> None:
     """What is typed during an answer stands at the next prompt and is not lost."""
     chat.keys.send_text("one" + ENTER)
-    first = await chat.relay.get(1)
+    first = await get(chat.inbox, 1)
     chat.keys.send_text("two" + ENTER)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(chat.listening), 0.1)
-    assert chat.relay.texts == ["one"]
+    assert chat.inbox.texts == ["one"]
     await chat.answer(first, "1")
-    await chat.relay.get(2)
-    assert chat.relay.texts == ["one", "two"]
+    await get(chat.inbox, 2)
+    assert chat.inbox.texts == ["one", "two"]
 
 
 async def test_a_long_answer_stands_in_the_scrollback_once(chat: Chat) -> None:
     """However the preview grew and began anew, the final text is there in full, once."""
     chat.keys.send_text("count" + ENTER)
-    incoming = await chat.relay.get(1)
+    incoming = await get(chat.inbox, 1)
     reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
     lines = [f"- line {number}" for number in range(60)]
     preview = asyncio.create_task(chat.bot.deliver(reply))
@@ -207,7 +189,7 @@ async def test_shows_html_and_line_breaks_but_obeys_no_controls(chat: Chat) -> N
     """Tags are text, a line break is one, and no answer steers the terminal."""
     chat.keys.send_text("x" + ENTER)
     text = "a vector<int>\nand <b>\n\n<div>\n\n\x1b]0;title\x07`x` \ud83d"
-    await chat.answer(await chat.relay.get(1), text)
+    await chat.answer(await get(chat.inbox, 1), text)
     shown = chat.see()
     assert "a vector<int>\nand <b>" in shown
     assert "<div>" in shown
@@ -217,9 +199,9 @@ async def test_shows_html_and_line_breaks_but_obeys_no_controls(chat: Chat) -> N
 async def test_ctrl_c_stops_the_answer(chat: Chat) -> None:
     """During an answer Ctrl-C sends /stop; the prompt is back when that is answered."""
     chat.keys.send_text("tell me" + ENTER)
-    first = await chat.relay.get(1)
+    first = await get(chat.inbox, 1)
     chat.keys.send_text(CTRL_C)
-    stop = await chat.relay.get(2)
+    stop = await get(chat.inbox, 2)
     assert stop.text == "/stop"
     await chat.answer(first, "Once upon")
     await chat.answer(stop, "Stopped.")
@@ -230,9 +212,9 @@ async def test_ctrl_c_stops_the_answer(chat: Chat) -> None:
 async def test_a_second_ctrl_c_gives_the_prompt_back(chat: Chat) -> None:
     """A person never has to wait for an answer that does not come."""
     chat.keys.send_text("tell me" + ENTER)
-    await chat.relay.get(1)
+    await get(chat.inbox, 1)
     chat.keys.send_text(CTRL_C)
-    await chat.relay.get(2)
+    await get(chat.inbox, 2)
     chat.keys.send_text(CTRL_C)
     await chat.leave()
 
@@ -240,25 +222,25 @@ async def test_a_second_ctrl_c_gives_the_prompt_back(chat: Chat) -> None:
 async def test_an_empty_answer_gives_the_prompt_back(chat: Chat) -> None:
     """A preview that ends without a final text is an answer, too."""
     chat.keys.send_text("tell me" + ENTER)
-    incoming = await chat.relay.get(1)
+    incoming = await get(chat.inbox, 1)
     reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
     reply.close()
     await chat.bot.deliver(reply)
     chat.keys.send_text("next" + ENTER)
-    await chat.relay.get(2)
+    await get(chat.inbox, 2)
 
 
 async def test_ctrl_c_clears_a_line_and_leaves_an_empty_one(chat: Chat) -> None:
     """At the prompt Ctrl-C first throws the line away, then ends the chat."""
     chat.keys.send_text("never mind" + CTRL_C + CTRL_C)
     await asyncio.wait_for(chat.listening, 5)
-    assert chat.relay.texts == []
+    assert chat.inbox.texts == []
 
 
 async def test_a_pasted_text_is_one_message(chat: Chat) -> None:
     """Line breaks in a paste, or behind Alt, do not send."""
     chat.keys.send_text("\x1b[200~one\ntwo\x1b[201~\x1b\rthree" + ENTER)
-    incoming = await chat.relay.get(1)
+    incoming = await get(chat.inbox, 1)
     assert incoming.text == "one\ntwo\nthree"
 
 
@@ -275,7 +257,7 @@ async def test_completes_commands_and_paths(
     await until(lambda: offered() == "te.ogg")
     chat.keys.send_text(TAB)
     chat.keys.send_text(ENTER)
-    assert (await chat.relay.get(1)).voice
+    assert (await get(chat.inbox, 1)).voice
 
 
 async def test_sends_recordings(chat: Chat, tmp_path: Path) -> None:
@@ -285,13 +267,13 @@ async def test_sends_recordings(chat: Chat, tmp_path: Path) -> None:
     escaped = str(path).replace(" ", "\\ ")
     for number, line in enumerate((f"/voice {path}", f'/voice "{path}"', f"/voice {escaped}"), 1):
         chat.keys.send_text(line + ENTER)
-        incoming = await chat.relay.get(number)
+        incoming = await get(chat.inbox, number)
         expected = Voice(ref=str(path), size=5, mime="audio/ogg", name="a note.ogg")
         assert (incoming.text, incoming.voice) == ("", expected)
         assert await chat.bot.fetch(expected) == b"sound"
         await chat.answer(incoming, "Heard.")
     chat.keys.send_text(f"/transcribe {path}" + ENTER)
-    incoming = await chat.relay.get(4)
+    incoming = await get(chat.inbox, 4)
     assert (incoming.text, incoming.voice) == ("/transcribe", None)
     assert incoming.quoted
     assert incoming.quoted.voice == expected
@@ -301,7 +283,7 @@ async def test_says_kindly_what_is_wrong_with_a_file(chat: Chat, tmp_path: Path)
     """A missing file or a folder gets a sentence and never reaches the relay."""
     lines = ("/voice", f"/voice {tmp_path}", "/voice /no/such.ogg", "/voice 'open", "/transcribe")
     chat.keys.send_text("".join(line + ENTER for line in lines))
-    incoming = await chat.relay.get(1)
+    incoming = await get(chat.inbox, 1)
     assert incoming.text == "/transcribe"
     shown = " ".join(chat.see().split())
     assert "Please name the recording" in shown
@@ -340,28 +322,25 @@ async def test_an_old_answer_says_what_it_belongs_to(chat: Chat) -> None:
 
 async def test_tries_again_when_a_message_cannot_be_stored(chat: Chat) -> None:
     """A message is handed over until it is durable, and the person told why it takes time."""
-    chat.relay.failures = 1
+    chat.inbox.faults = [StoreError("The disk is full.")]
     chat.keys.send_text("hello" + ENTER)
-    await chat.relay.get(1)
+    await get(chat.inbox, 1)
     assert "The disk is full." in chat.see()
 
 
 async def test_an_unforeseen_failure_ends_the_chat(keys: PipeInput) -> None:
     """An error that no contract names is not swallowed."""
-
-    async def receive(_: Incoming) -> None:
-        raise ZeroDivisionError
-
+    inbox = Inbox(ZeroDivisionError())
     screen = Terminal((), source=keys, sink=DummyOutput(), console=Console(file=io.StringIO()))
     keys.send_text("x" + ENTER)
     with pytest.raises(ZeroDivisionError):
-        await ConsoleBot(commands=(), screen=screen).listen(receive)
+        await ConsoleBot(commands=(), screen=screen).listen(inbox)
 
 
 async def test_remembers_what_was_typed_for_its_owner_only(chat: Chat, state: Path) -> None:
     """The history survives in the state directory and nobody else may read it."""
     chat.keys.send_text("secret" + ENTER)
-    await chat.relay.get(1)
+    await get(chat.inbox, 1)
     file = state / "causerie" / "history"
     await until(lambda: "secret" in file.read_text())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -16,6 +16,7 @@ from bots.terminal import Lines, Screen, open_screen
 from core.errors import GoneError
 from core.reply import Reply
 from core.types import Incoming
+from tests.bots.inbox import Inbox
 
 NOTICE = "This is a **demo brain**."
 
@@ -51,7 +52,7 @@ async def test_a_pipe_is_answered_line_by_line(capfd: pytest.CaptureFixture[str]
         reply.settle(f"**{incoming.text}**\x1b[2J")
         answers.append(asyncio.create_task(bot.deliver(reply)))
 
-    await asyncio.wait_for(bot.listen(receive), 10)
+    await asyncio.wait_for(bot.listen(Inbox(then=receive)), 10)
     await asyncio.gather(*answers)
     pipes.close()
     lines = pipes.out.getvalue().splitlines()
@@ -76,7 +77,7 @@ async def test_nobody_reading_ends_the_chat() -> None:
                 await bot.deliver(reply)
             gone.append(caught.value)
 
-        await asyncio.wait_for(bot.listen(receive), 10)
+        await asyncio.wait_for(bot.listen(Inbox(then=receive)), 10)
     pipes.close()
     assert len(gone) == 1
 

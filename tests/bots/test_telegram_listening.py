@@ -15,32 +15,9 @@ from aiohttp import web
 from bots.telegram import TelegramBot
 from core.errors import SettingsError, StoreError
 from core.types import Incoming
+from tests.bots.inbox import Inbox
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import TelegramServer
-
-
-class Inbox:
-    """Takes messages in; an error in `faults` strikes the next attempts instead."""
-
-    def __init__(self, *faults: Exception | None) -> None:
-        self.faults = list(faults)
-        self.begun: list[str] = []
-        self.messages: list[Incoming] = []
-
-    async def __call__(self, incoming: Incoming) -> None:
-        """Receive."""
-        self.begun.append(incoming.text)
-        await asyncio.sleep(0)
-        fault = self.faults.pop(0) if self.faults else None
-        if fault:
-            raise fault
-        if incoming not in self.messages:
-            self.messages.append(incoming)
-
-    @property
-    def texts(self) -> list[str]:
-        """What was received, in order."""
-        return [message.text for message in self.messages]
 
 
 @asynccontextmanager
@@ -101,6 +78,21 @@ async def test_what_the_store_does_not_take_is_handed_over_again(
     assert "Still." not in caplog.text
 
 
+async def test_an_edit_is_handed_over_as_one(telegram_server: TelegramServer) -> None:
+    """It names the message it replaces, and is no message of its own."""
+    ann, inbox = telegram_server.user("Ann"), Inbox(None, StoreError("The disk is full."))
+    chat = telegram_server.private(ann)
+    message = chat.say(ann, "Helo")
+    chat.edit(message, "Hello")
+    last = last_update(telegram_server)
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: telegram_server.updates.confirmed == last)
+    assert inbox.texts == ["Helo"]
+    assert [(edit.message, edit.text) for edit in inbox.edits] == [
+        (inbox.messages[0].message, "Hello")
+    ]
+
+
 async def test_what_was_not_stored_comes_again_after_a_restart(
     telegram_server: TelegramServer,
 ) -> None:
@@ -116,7 +108,7 @@ async def test_what_was_not_stored_comes_again_after_a_restart(
         await asyncio.Event().wait()
 
     async with open_bot(telegram_server) as bot:
-        task = asyncio.create_task(bot.listen(receive))
+        task = asyncio.create_task(bot.listen(Inbox(then=receive)))
         await asyncio.wait_for(arrived.wait(), 10)
         task.cancel()
         await asyncio.wait({task}, timeout=5)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.protocols import Receive
+from core.protocols import Inbox
 from core.reply import Reply
 from core.types import (
     Chat,
@@ -176,9 +176,9 @@ class StandInBot:
         self.posts = posts
         self._changed = asyncio.Condition()
 
-    async def listen(self, receive: Receive) -> None:
+    async def listen(self, inbox: Inbox) -> None:
         """Wait forever."""
-        del receive
+        del inbox
         await asyncio.Event().wait()
 
     async def deliver(self, reply: Reply) -> None:

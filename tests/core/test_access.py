@@ -14,6 +14,7 @@ from tests.core.house import OFFICE, OWNER, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, incoming
 
 TOPIC = Chat(platform="desk", ref="-7/3", is_private=False)
+EVE = Person(id="desk:404", name="Eve")
 
 
 @pytest.fixture
@@ -32,19 +33,19 @@ async def test_who_may_talk(store: Store, mode: Mode) -> None:
     """Owners always; then decisions; then the list of people and chats; then the mode."""
     access = Access(store, mode=mode, owners=[OWNER.id], allowed=[ANN.id, "desk:-7"])
     is_open = mode == "open"
-    assert await access.may(OWNER.id, CHAT)
-    assert await access.may(ANN.id, CHAT)
-    assert await access.may(BOB.id, OFFICE) == is_open
-    assert await access.may(BOB.id, GROUP)
-    assert await access.may(BOB.id, TOPIC)
-    assert await access.may("desk:404", OFFICE) == is_open
+    assert await access.may(incoming(0, chat=CHAT, person=OWNER))
+    assert await access.may(incoming(0, chat=CHAT, person=ANN))
+    assert await access.may(incoming(0, chat=OFFICE, person=BOB)) == is_open
+    assert await access.may(incoming(0, chat=GROUP, person=BOB))
+    assert await access.may(incoming(0, chat=TOPIC, person=BOB))
+    assert await access.may(incoming(0, chat=OFFICE, person=EVE)) == is_open
     await store.decide(BOB.id, "approved")
-    assert await access.may(BOB.id, OFFICE)
+    assert await access.may(incoming(0, chat=OFFICE, person=BOB))
     for person in (ANN, BOB, OWNER):
         await store.decide(person.id, "denied")
-    assert not await access.may(ANN.id, CHAT)
-    assert not await access.may(BOB.id, GROUP)
-    assert await access.may(OWNER.id, CHAT)
+    assert not await access.may(incoming(0, chat=CHAT, person=ANN))
+    assert not await access.may(incoming(0, chat=GROUP, person=BOB))
+    assert await access.may(incoming(0, chat=CHAT, person=OWNER))
 
 
 async def test_a_flood_of_strangers_is_no_flood_for_owners(store: Store) -> None:
@@ -55,7 +56,7 @@ async def test_a_flood_of_strangers_is_no_flood_for_owners(store: Store) -> None
         stranger = Person(id=f"desk:5{number}", name="Eve")
         await store.put(incoming(50 + number, chat=CHAT, person=stranger), "message")
         with pytest.raises(AccessError, match="this code") as refused:
-            await access.check(stranger, CHAT, turn=number)
+            await access.check(incoming(0, chat=CHAT, person=stranger), turn=number)
         told += [notice.text for notice in refused.value.notices]
     assert len(told) == 5
     assert "/users lists who else asks" in told[-1]
@@ -64,17 +65,17 @@ async def test_a_flood_of_strangers_is_no_flood_for_owners(store: Store) -> None
 async def test_a_chat_of_another_platform_is_another(store: Store) -> None:
     """The number of a chat alone allows nothing."""
     access = Access(store, mode="closed", owners=[], allowed=["phone:-7"])
-    assert not await access.may(ANN.id, GROUP)
+    assert not await access.may(incoming(0, chat=GROUP, person=ANN))
 
 
 async def test_a_stranger_gets_a_code_in_private(store: Store) -> None:
     """The code and the id are shown; the owners hear of it once, until a new code is due."""
     access = Access(store, mode="pairing", owners=[OWNER.id, "desk:8"], allowed=[])
     with pytest.raises(AccessError, match="Hello Ann!") as first:
-        await access.check(ANN, CHAT, turn=1)
+        await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
     assert [notice.person for notice in first.value.notices] == ["desk:8", OWNER.id]
     with pytest.raises(AccessError, match="desk:1") as second:
-        await access.check(ANN, CHAT, turn=2)
+        await access.check(incoming(0, chat=CHAT, person=ANN), turn=2)
     assert str(second.value) == str(first.value)
     assert second.value.notices == ()
 
@@ -83,7 +84,7 @@ async def test_a_stranger_in_a_group_is_sent_to_private(store: Store) -> None:
     """No code is shown where others would read it."""
     access = Access(store, mode="pairing", owners=[], allowed=[])
     with pytest.raises(AccessError, match=r"I do not know you yet, Ann\. Write to me in private"):
-        await access.check(ANN, GROUP, turn=1)
+        await access.check(incoming(0, chat=GROUP, person=ANN), turn=1)
     assert (await access._store.known(ANN.id)).status == ""  # type: ignore[union-attr]
 
 
@@ -93,17 +94,17 @@ async def test_who_was_denied_gets_no_code(store: Store, mode: Mode) -> None:
     await store.decide(ANN.id, "denied")
     access = Access(store, mode=mode, owners=[], allowed=[])
     with pytest.raises(AccessError, match=r"only talk to people my owner has let in\..*`desk:1`"):
-        await access.check(ANN, CHAT, turn=1)
+        await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
     if mode != "closed":
         return
     with pytest.raises(AccessError, match="only talk to people"):
-        await access.check(BOB, CHAT, turn=2)
+        await access.check(incoming(0, chat=CHAT, person=BOB), turn=2)
 
 
 async def test_who_may_talk_passes(store: Store) -> None:
     """Nothing is said to those who may."""
     access = Access(store, mode="open", owners=[], allowed=[])
-    await access.check(ANN, CHAT, turn=1)
+    await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
 
 
 @pytest.mark.parametrize("mode", ["pairing", "closed"])

@@ -9,9 +9,14 @@ import pytest
 from core.commands import COMMANDS, kind_of, split
 from core.protocols import Store
 from core.store import open_store
-from core.types import Chat
+from core.types import Chat, Person
 from tests.core.house import OFFICE, OWNER, House
-from tests.core.stand_ins import ANN, CHAT, GROUP, StandInModel, saying
+from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInModel, incoming, saying
+
+# A room of a house whose host is Hal; Bob is one of its guests.
+ROOM = Chat(platform="desk", ref="30", is_private=False, title="Kitchen", places=("desk:3",))
+HAL = Person(id="desk:6", name="Hal", is_host=True)
+GUEST = Person(id=BOB.id, name="Bob", groups=("desk:77",))
 
 
 @pytest.fixture
@@ -46,13 +51,11 @@ def test_a_command_is_told_from_a_message(text: str, expected: tuple[str, str]) 
 
 def test_kinds() -> None:
     """Only /stop acts ahead of the queue, whatever stands behind it."""
-    assert [kind_of(text) for text in ("hi", "/new", "/stop", "/STOP now", "/stopping")] == [
-        "message",
-        "command",
-        "stop",
-        "stop",
-        "command",
-    ]
+    texts = ("hi", "/new", "/stop", "/STOP now", "/stopping")
+    kinds = ["message", "command", "stop", "stop", "command"]
+    assert [kind_of(incoming(1, text)) for text in texts] == kinds
+    kinds[0] = "question"
+    assert [kind_of(incoming(1, text, is_alone=True)) for text in texts] == kinds
 
 
 def test_names_suit_every_platform() -> None:
@@ -162,6 +165,8 @@ async def test_id(store: Store) -> None:
     async with house.running():
         assert await house.ask("/id") == "You are `desk:1`."
         assert await house.ask("/id", chat=topic) == "You are `desk:1`.\nThis chat is `desk:-7`."
+        text = await house.ask("/id", chat=ROOM)
+        assert text.endswith("This chat is `desk:30`.\nIt is a part of `desk:3`.")
 
 
 @pytest.mark.parametrize("text", ["/approve 1", "/deny 1", "/users"])
@@ -204,3 +209,58 @@ async def test_users_without_a_decision(store: Store) -> None:
         assert "- Ann (`desk:1`): no decision" in await house.ask(
             "/users", chat=OFFICE, person=OWNER
         )
+
+
+async def test_a_host_lets_groups_in(store: Store) -> None:
+    """A host who may talk says who else may in that place; there only, and until taken back."""
+    house = House(store=store, mode="closed", allowed=[HAL.id])
+    async with house.running():
+        assert "only talk to people" in await house.ask("hi", chat=ROOM, person=GUEST)
+        assert "Only people whom" in await house.ask("/settings", chat=ROOM, person=HAL)
+        text = await house.ask("/settings allow desk:77 Best of 2026", chat=ROOM, person=HAL)
+        assert text.endswith("\n\n- Best of 2026 (`desk:77`)")
+        assert await house.ask("hi", chat=ROOM, person=GUEST) == "You said: hi"
+        assert "only talk to people" in await house.ask("hi", chat=ROOM, person=ANN)
+        elsewhere = Chat(platform="desk", ref="40", is_private=False, places=("desk:4",))
+        assert "only talk to people" in await house.ask("hi", chat=elsewhere, person=GUEST)
+        text = await house.ask("/settings forbid desk:77", chat=ROOM, person=HAL)
+        assert text.startswith("Only people whom")
+        assert "only talk to people" in await house.ask("hi", chat=ROOM, person=GUEST)
+
+
+async def test_a_host_lets_whole_chats_in(store: Store) -> None:
+    """Without a name it is the chat at hand; several can be named at once."""
+    house = House(store=store, mode="closed", allowed=[HAL.id])
+    async with house.running():
+        assert "- Kitchen (`desk:30`)" in await house.ask("/settings allow", chat=ROOM, person=HAL)
+        assert await house.ask("hi", chat=ROOM, person=ANN) == "You said: hi"
+        text = await house.ask("/settings forbid desk:30", chat=ROOM, person=HAL)
+        assert "only talk to people" in await house.ask("hi", chat=ROOM, person=ANN)
+        text = await house.ask(
+            "/settings allow desk:77 The a: team desk:31 hall", chat=ROOM, person=HAL
+        )
+        assert text.endswith("\n\n- The a: team (`desk:77`)\n- hall (`desk:31`)")
+        assert "Write `/settings allow`" in await house.ask(
+            "/settings what", chat=ROOM, person=HAL
+        )
+
+
+async def test_settings_are_for_hosts(store: Store) -> None:
+    """A host who is no guest of ours cannot let anybody in, nor can a guest; owners can."""
+    house = House(store=store, mode="closed", allowed=[GUEST.id])
+    async with house.running():
+        assert "only talk to people" in await house.ask("/settings allow", chat=ROOM, person=HAL)
+        text = await house.ask("/settings allow", chat=ROOM, person=GUEST)
+        assert text == "/settings is for those who run this place, and for my owner."
+        assert "/settings" not in await house.ask("/help", chat=ROOM, person=GUEST)
+        assert "desk:30" in await house.ask("/settings allow", chat=ROOM, person=OWNER)
+        text = await house.ask("/settings allow", chat=OFFICE, person=OWNER)
+        assert text == "There is nothing to set in a private chat."
+
+
+async def test_what_the_platform_waits_for_is_always_answered(store: Store) -> None:
+    """A command nobody knows gets a sentence where only this bot can be meant."""
+    house = House(store=store)
+    async with house.running():
+        text = await house.ask("/frobnicate", chat=GROUP, is_alone=True)
+        assert text.startswith("I do not know /frobnicate")

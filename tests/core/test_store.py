@@ -1,6 +1,7 @@
 """The contract of every store, part one: messages in, chats leased, turns finished, texts out."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -24,10 +25,13 @@ from tests.core.storing import CEE, expect_turn, put, ready, take, take_turn, te
 
 async def test_a_message_comes_back_as_it_went_in(store: Store, clock: StandInClock) -> None:
     """The stored row is enough to answer: nothing of a message is lost."""
+    chat = Chat(platform="desk", ref="-7/3", is_private=False, title="Family ☕")
     message = incoming(
         1,
         "héllo 😀\n\x00",
-        chat=Chat(platform="desk", ref="-7/3", is_private=False, title="Family ☕"),
+        chat=replace(chat, places=("desk:5", "desk:6")),
+        person=Person(id="desk:1", name="Ann", groups=("desk:8",), is_host=True),
+        is_alone=True,
         voice=Voice(ref="file", seconds=1.5, size=10, mime="audio/ogg", name="a.ogg"),
         quoted=Quoted(name="Bob", text="before", voice=Voice(ref="older")),
         unreadable="a picture",
@@ -35,8 +39,8 @@ async def test_a_message_comes_back_as_it_went_in(store: Store, clock: StandInCl
     assert await store.put(message, "message")
     lease, turn = await take_turn(store, clock)
     assert turn.messages == (message,)
-    assert lease.chat == message.chat
-    assert (turn.kind, turn.attempts, turn.posted, turn.stoppers) == ("message", 1, (), ())
+    assert lease.chat == chat
+    assert (turn.kind, turn.attempts, turn.posted, turn.stops) == ("message", 1, (), ())
 
 
 async def test_an_event_is_taken_in_once(store: Store, clock: StandInClock) -> None:
@@ -288,10 +292,11 @@ async def test_waiting_stops_are_seen(store: Store, clock: StandInClock) -> None
     await put(store, 2, chat=GROUP, person=BOB, kind="stop")
     await put(store, 3, chat=GROUP, person=CEE, kind="stop")
     lease, turn = await take_turn(store, clock)
-    assert turn.stoppers == (BOB.id, CEE.id)
+    assert [stop.person for stop in turn.stops] == [BOB, CEE]
     await store.finish(lease, turn, Outcome())
     turn = await expect_turn(store, lease)
-    assert (turn.kind, turn.stoppers) == ("stop", (CEE.id,))
+    assert turn.kind == "stop"
+    assert [stop.person for stop in turn.stops] == [CEE]
 
 
 async def test_a_message_put_while_its_chat_is_leased_is_found(

@@ -1,0 +1,109 @@
+"""The contract of every store: edits, deletions, what was seen last, who was admitted."""
+
+from dataclasses import replace
+
+from core.protocols import Store
+from core.types import Admitted, Chat, Outcome, Seen
+from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
+from tests.core.storing import expect_turn, put, ready, take_turn, texts
+
+ELSEWHERE = Chat(platform="phone", ref=CHAT.ref, is_private=True)
+
+
+async def test_an_edit_counts_while_its_message_waits(store: Store, clock: StandInClock) -> None:
+    """The words are the new ones, the place in the order and the event the old ones."""
+    await put(store, 1, 2)
+    assert await store.amend(incoming(1, "better"), "message")
+    assert not await store.amend(incoming(3, "unknown"), "message")
+    assert not await store.amend(incoming(1, "elsewhere", chat=GROUP), "message")
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["better", "m2"]
+    assert not await store.amend(incoming(1, "too late"), "message")
+    assert not await store.put(incoming(1), "message")
+    await store.finish(lease, turn, Outcome())
+    assert not await store.amend(incoming(1, "much too late"), "message")
+
+
+async def test_an_edit_keeps_the_event(store: Store, clock: StandInClock) -> None:
+    """An edit is an event of its own, which does not become that of the message."""
+    await put(store, 1)
+    await store.amend(replace(incoming(9, "/new"), message="1"), "command")
+    _, turn = await take_turn(store, clock)
+    assert (turn.kind, turn.messages[0].event) == ("command", "bot:1:1")
+
+
+async def test_a_deleted_message_is_not_answered(store: Store, clock: StandInClock) -> None:
+    """Unless its answer is under way; then it stays, and stays known."""
+    await put(store, 1, 2)
+    assert await store.withdraw(CHAT, "1")
+    assert not await store.withdraw(CHAT, "1")
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m2"]
+    assert not await store.withdraw(CHAT, "2")
+    await store.finish(lease, turn, Outcome())
+    await put(store, 3)
+    assert await store.withdraw(CHAT, "3")
+    assert await store.next(lease) is None
+    clock.move(1)
+    assert await ready(store) == []
+
+
+async def test_a_chat_whose_messages_are_all_deleted_is_let_go(
+    store: Store, clock: StandInClock
+) -> None:
+    """It is not leased for nothing, and what comes later is answered."""
+    await put(store, 1)
+    assert await store.withdraw(CHAT, "1")
+    clock.move(1)
+    assert await ready(store) == []
+    await put(store, 2)
+    _, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m2"]
+
+
+async def test_what_was_seen_last(store: Store) -> None:
+    """Every chat of the platform with its newest message, whatever order they came in."""
+    for number, chat in ((5, CHAT), (3, CHAT), (4, GROUP), (6, ELSEWHERE)):
+        await store.put(incoming(number, chat=chat), "message")
+    newest = [Seen(chat=CHAT, sent_at=5), Seen(chat=GROUP, sent_at=4)]
+    assert await store.seen("desk") == newest
+    assert await store.seen("desk") == newest
+    assert await store.seen("nowhere") == []
+
+
+async def test_what_is_alone_may_overtake(store: Store) -> None:
+    """It says nothing about what came before it, unless the chat begins with it."""
+    await store.put(incoming(5), "message")
+    await store.put(incoming(7, is_alone=True), "question")
+    await store.put(incoming(3, chat=GROUP, is_alone=True), "question")
+    assert await store.seen("desk") == [Seen(chat=CHAT, sent_at=5), Seen(chat=GROUP, sent_at=3)]
+
+
+async def test_a_question_is_answered_by_itself(store: Store, clock: StandInClock) -> None:
+    """Not even with others of the same person that came at once; it can be answered again."""
+    for number in (1, 2):
+        await store.put(incoming(number, f"m{number}", is_alone=True), "question")
+    await put(store, 3, 4)
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1"]
+    await store.finish(lease, turn, Outcome())
+    again = await store.last_turn(lease)
+    assert again
+    assert texts(again) == ["m1"]
+    assert texts(await expect_turn(store, lease)) == ["m2"]
+
+
+async def test_admitting(store: Store) -> None:
+    """Each place has its own list."""
+    mods, cooks = Admitted(id="desk:7", name="Mods"), Admitted(id="desk:8", name="Cooks")
+    await store.admit("desk:1", mods)
+    await store.admit("desk:1", cooks)
+    await store.admit("desk:2", mods)
+    assert await store.admitted("desk:1") == [cooks, mods]
+    assert await store.admits("desk:1", {"desk:8", "desk:9"})
+    assert not await store.admits("desk:2", {"desk:8", "desk:9"})
+    await store.admit("desk:1", Admitted(id="desk:8", name="Chefs"))
+    assert await store.dismiss("desk:1", "desk:7")
+    assert not await store.dismiss("desk:1", "desk:7")
+    assert await store.admitted("desk:1") == [Admitted(id="desk:8", name="Chefs")]
+    assert await store.admitted("desk:2") == [mods]
