@@ -14,7 +14,7 @@ from bots import files, terminal
 from core.errors import FetchError, StoreError
 from core.protocols import Inbox
 from core.reply import Reply
-from core.types import Chat, Incoming, Person, Quoted, Voice
+from core.types import Chat, Document, Incoming, Person, Quoted, Voice
 
 CHAT = Chat(platform="console", ref="local", is_private=True)
 PERSON = Person(id="console:0", name="you")
@@ -76,9 +76,9 @@ class ConsoleBot:
             await reply.has_closed(within=FRAME_SECONDS)
         asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._note_answer, number)
 
-    async def fetch(self, voice: Voice) -> bytes:
+    async def fetch(self, file: Voice | Document) -> bytes:
         """Read the file that was named."""
-        return await asyncio.to_thread(files.read, Path(voice.ref))
+        return await asyncio.to_thread(files.read, Path(file.ref))
 
     async def _ask(self, incoming: Incoming, inbox: Inbox) -> None:
         await self._send(incoming, inbox)

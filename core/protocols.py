@@ -7,6 +7,7 @@ from core.reply import Reply
 from core.types import (
     Admitted,
     Chat,
+    Document,
     Incoming,
     Kind,
     Known,
@@ -74,8 +75,8 @@ class Bot(Protocol):
             GoneError: It never will.
         """
 
-    async def fetch(self, voice: Voice) -> bytes:
-        """Return the recording's bytes.
+    async def fetch(self, file: Voice | Document) -> bytes:
+        """Return the bytes of a file.
 
         Raises:
             FetchError: The platform does not hand it out (too large for bots, expired).

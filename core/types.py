@@ -118,6 +118,21 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text file that a platform keeps.
+
+    Attributes:
+        ref: What the bot needs to fetch it.
+        name: Of the file.
+        size: In bytes; None when the platform does not say.
+    """
+
+    ref: str
+    name: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
     """The message somebody replied to.
 
@@ -128,6 +143,7 @@ class Quoted:
     name: str = ""
     text: str = ""
     voice: Voice | None = None
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +168,7 @@ class Incoming:
     message: str
     sent_at: int
     voice: Voice | None = None
+    documents: tuple[Document, ...] = ()
     quoted: Quoted | None = None
     is_partial: bool = False
     is_alone: bool = False

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core import documents
 from core.errors import CauserieError, FetchError, InputError, ModelError, SpeechError
 from core.markdown import plain, quote
 from core.protocols import Bot, Store, Transcriber
-from core.types import Incoming, Lease, Quoted, Transcript, Turn, Voice
+from core.types import Document, Incoming, Lease, Quoted, Transcript, Turn, Voice
 
 OWN_LENGTH = 200
 
@@ -35,14 +36,14 @@ class Understanding:
     async def read(self, lease: Lease, turn: Turn) -> Understood:
         """Return what a turn says.
 
-        A recording that cannot be heard does not keep the other messages of its turn from
-        being answered; what is wrong with it stands above the answer.
+        A file that cannot be read, or a recording that cannot be heard, does not keep the rest
+        of its turn from being answered; what is wrong with it stands above the answer.
 
         Raises:
             InputError: It says nothing.
-            SpeechError, FetchError, ModelError: A recording cannot be heard, and nothing else
-                is said.
-            DeliveryError: A recording cannot be fetched now.
+            SpeechError, FetchError, ModelError: A recording cannot be heard or a file not be
+                read, and nothing else is said.
+            DeliveryError: A file cannot be fetched now.
         """
         contents, heard = [], []
         error: CauserieError | None = None
@@ -55,6 +56,12 @@ class Understanding:
                     heard.append(f"⚠️ {problem}")
                     continue
                 heard.append(spoken(transcript))
+            for document in _documents_in(message):
+                try:
+                    contents.append(await self._open(lease, document))
+                except FetchError as problem:
+                    error = problem
+                    heard.append(f"⚠️ {problem}")
             contents.append(_content(message, transcript))
         content = "\n".join(filter(None, contents))
         if not content:
@@ -75,6 +82,13 @@ class Understanding:
                 await self._store.heard(lease, turn, index, paid)
                 return "", SpeechError(str(error))
             return "", error
+
+    async def _open(self, lease: Lease, document: Document) -> str:
+        name = " ".join(document.name.split())
+        if (document.size or 0) > documents.LARGEST_BYTES:
+            raise FetchError(documents.too_large(name))
+        data = await self._bots[lease.chat.platform].fetch(document)
+        return documents.read(data, name)
 
     async def hear(
         self, lease: Lease, turn: Turn, index: int = 0, *, to_english: bool = False
@@ -99,6 +113,10 @@ class Understanding:
 def voice_in(message: Incoming) -> Voice | None:
     """Return the recording a message holds, or the one it replies to."""
     return message.voice or (message.quoted.voice if message.quoted else None)
+
+
+def _documents_in(message: Incoming) -> tuple[Document, ...]:
+    return message.documents + (message.quoted.documents if message.quoted else ())
 
 
 def spoken(text: str) -> str:

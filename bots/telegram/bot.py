@@ -13,7 +13,7 @@ from bots.telegram.transport import AiohttpRequest, seconds
 from core.errors import DeliveryError, FetchError
 from core.protocols import Inbox
 from core.reply import Reply
-from core.types import Voice
+from core.types import Document, Voice
 
 # Bot API 10.1, getFile: "bots can download files of up to 20MB in size"; 20 << 20 in the
 # open-source server, 2026-11.
@@ -23,8 +23,8 @@ LARGEST_FILE = 20 << 20
 PRIVATE_PACE = live.Pace(edit=1.2)
 GROUP_PACE = live.Pace(edit=3.0)
 
-_UNREACHABLE = "Telegram does not hand out the recording right now."
-_EXPIRED = "Telegram does not hand out this recording any more; please send it again."
+_UNREACHABLE = "Telegram does not hand out the file right now."
+_EXPIRED = "Telegram does not hand out this file any more; please send it again."
 
 
 class TelegramBot:
@@ -38,7 +38,7 @@ class TelegramBot:
         private_pace: How often previews may call in a private chat.
         group_pace: The same in a group.
         pause: Seconds to wait when polling or storing has failed; they double up to 30.
-        largest_file: Bytes of a recording; more are not fetched.
+        largest_file: Bytes; more are not fetched.
     """
 
     name = "telegram"
@@ -107,18 +107,18 @@ class TelegramBot:
         pace = self._paces[reply.chat.is_private]
         await live.show(reply, TelegramScreen(self._bot, reply, notes=self._notes, pace=pace))
 
-    async def fetch(self, voice: Voice) -> bytes:
-        """Return the recording's bytes.
+    async def fetch(self, file: Voice | Document) -> bytes:
+        """Return a file's bytes.
 
         Raises:
             FetchError: It is too large for bots, or expired.
             DeliveryError: Not now.
         """
-        if voice.size is not None and voice.size > self._largest_file:
+        if file.size is not None and file.size > self._largest_file:
             raise FetchError(self._too_large())
         try:
-            file = await self._bot.get_file(voice.ref)
-            return await self._download(file.file_path or "")
+            found = await self._bot.get_file(file.ref)
+            return await self._download(found.file_path or "")
         except telegram.error.RetryAfter as error:
             raise DeliveryError(_UNREACHABLE, retry_after=seconds(error)) from None
         except telegram.error.BadRequest as error:
@@ -138,6 +138,6 @@ class TelegramBot:
 
     def _too_large(self) -> str:
         return (
-            f"This recording is too large: bots can fetch at most {self._largest_file >> 20} MB "
+            f"This file is too large: bots can fetch at most {self._largest_file >> 20} MB "
             "from Telegram."
         )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import telegram
 
-from core.types import Chat, Incoming, Person, Quoted, Voice
+from core.documents import is_text
+from core.types import Chat, Document, Incoming, Person, Quoted, Voice
 
 # Clients split a paste at 4096 UTF-16 units or at a line break before it (Bot API 10.1,
 # sendMessage.text, 2026-11); a person who types stays well below.
@@ -60,8 +61,9 @@ def incoming(update: telegram.Update, me: telegram.User) -> Incoming | None:
     person = _person(message)
     text = _clean(message.text) or _clean(message.caption)
     voice = _voice(message)
-    unreadable = "" if voice else _unreadable(message)
-    if person is None or not (text or voice or unreadable):
+    documents = _documents(message)
+    unreadable = "" if voice or documents else _unreadable(message)
+    if person is None or not (text or voice or documents or unreadable):
         return None
     is_private = message.chat.type == _PRIVATE
     if not is_private:
@@ -77,6 +79,7 @@ def incoming(update: telegram.Update, me: telegram.User) -> Incoming | None:
         message=str(message.message_id),
         sent_at=int(message.date.timestamp() * 1000) if message.date else 0,
         voice=voice,
+        documents=documents,
         quoted=_quoted(message, me),
         is_partial=_length(text) >= PARTIAL_LENGTH or bool(message.media_group_id),
         unreadable=unreadable,
@@ -144,6 +147,16 @@ def _voice(message: telegram.Message | telegram.ExternalReplyInfo) -> Voice | No
     return Voice(ref=file.file_id, size=file.file_size, mime=mime, name=name)
 
 
+def _documents(message: telegram.Message | telegram.ExternalReplyInfo) -> tuple[Document, ...]:
+    file = message.document
+    if file is None:
+        return ()
+    name = _clean(file.file_name) or "document"
+    if not is_text(_clean(file.mime_type), name):
+        return ()
+    return (Document(ref=file.file_id, name=name, size=file.file_size),)
+
+
 def _seconds(duration: dt.timedelta | int) -> float:
     if isinstance(duration, dt.timedelta):
         return duration.total_seconds()
@@ -160,15 +173,20 @@ def _unreadable(message: telegram.Message) -> str:
 def _quoted(message: telegram.Message, me: telegram.User) -> Quoted | None:
     """Return what a message replies to, or only the fragment the person chose of it."""
     name, text, voice = "", "", None
+    documents: tuple[Document, ...] = ()
     replied, elsewhere = _replied(message), message.external_reply
     if replied:
         name = _writer(replied, me)
         text, voice = _clean(replied.text) or _clean(replied.caption), _voice(replied)
+        documents = _documents(replied)
     elif elsewhere:
         name, voice = _origin(elsewhere.origin), _voice(elsewhere)
+        documents = _documents(elsewhere)
     if message.quote:
         text = _clean(message.quote.text) or text
-    return Quoted(name=name, text=text, voice=voice) if text or voice else None
+    if not (text or voice or documents):
+        return None
+    return Quoted(name=name, text=text, voice=voice, documents=documents)
 
 
 def _replied(message: telegram.Message) -> telegram.Message | None:

@@ -9,6 +9,7 @@ from core.reply import Reply
 from core.types import (
     Chat,
     Delta,
+    Document,
     Incoming,
     Message,
     ModelEvent,
@@ -202,11 +203,11 @@ class StandInBot:
             self.shown.append(text)
             self._changed.notify_all()
 
-    async def fetch(self, voice: Voice) -> bytes:
+    async def fetch(self, file: Voice | Document) -> bytes:
         """Return bytes that name the recording."""
         if self.fetch_failures:
             raise self.fetch_failures.pop(0)
-        return voice.ref.encode()
+        return file.ref.encode()
 
     async def until(self, count: int) -> list[str]:
         """Wait for `count` texts in all; return them."""

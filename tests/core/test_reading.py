@@ -1,0 +1,88 @@
+"""Text files: which are, what the model reads of them, and what people are told of others."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core import documents
+from core.errors import FetchError
+from core.protocols import Store
+from core.store import open_store
+from core.types import Document, Quoted
+from tests.core.house import House
+from tests.core.stand_ins import CHAT
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store in which time passes."""
+    opened = await open_store(tmp_path / "causerie.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("mime", "name", "expected"),
+    [
+        ("text/plain; charset=utf-8", "message.txt", True),
+        ("application/json", "a", True),
+        ("application/x-yaml", "a", True),
+        ("", "main.PY", True),
+        ("application/octet-stream", "notes.md", True),
+        ("text/rtf", "a.txt", False),
+        ("application/pdf", "a.pdf", False),
+        ("", "", False),
+        ("image/png", "a.png", False),
+    ],
+)
+def test_which_files_are_text(mime: str, name: str, expected: bool) -> None:  # noqa: FBT001
+    """The media type says so, or the name does."""
+    assert documents.is_text(mime, name) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_is_read(encoding: str) -> None:
+    """The text stands between fences that it cannot close, below the file's name."""
+    text = "Grüße\n```python\n1\n```"
+    read = documents.read(text.encode(encoding), "a.md")
+    assert read == f"The file a.md:\n\n````\n{text}\n````"
+
+
+@pytest.mark.parametrize("data", [b"", b" \n", b"\xff\xfe\xfd", b"\x89PNG\0", b"a\0b"])
+def test_what_cannot_be_read(data: bytes) -> None:
+    """What is no text is told, by the file's name."""
+    with pytest.raises(FetchError, match=r"I cannot read the file a\.txt"):
+        documents.read(data, "a.txt")
+    with pytest.raises(FetchError, match="too large: I read at most 256 KB"):
+        documents.read(bytes(documents.LARGEST_BYTES + 1), "a.txt")
+
+
+async def test_a_text_file_is_part_of_the_question(store: Store) -> None:
+    """So is that of the message replied to."""
+    house = House(store=store)
+    async with house.running():
+        await house.ask(
+            "Which is longer?",
+            documents=(Document(ref="one", name="1.txt", size=3),),
+            quoted=Quoted(name="Bob", text="mine", documents=(Document(ref="two", name="2.txt"),)),
+        )
+    assert house.model.prompts[-1][-1].content == (
+        "The file 1.txt:\n\n```\none\n```\nThe file 2.txt:\n\n```\ntwo\n```\n> Bob: mine\n\n"
+        "Which is longer?"
+    )
+
+
+async def test_a_file_that_cannot_be_read_keeps_nothing_else_from_it(store: Store) -> None:
+    """What is wrong stands above the answer; with nothing else it is the answer."""
+    house = House(store=store)
+    large = Document(ref="large", name="a \n.txt", size=1 << 30)
+    async with house.running():
+        text = await house.ask("hi", documents=(large,))
+        assert text.startswith("⚠️ The file a .txt is too large")
+        assert text.endswith("You said: hi")
+        house.bot.fetch_failures.append(FetchError("It is gone."))
+        assert (
+            await house.ask(documents=(Document(ref="x", name="x"),), chat=CHAT) == "It is gone."
+        )
+    assert len(house.model.prompts) == 1
