@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.servers.discord import DiscordServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.telegram import TelegramServer
 
@@ -19,4 +20,11 @@ async def openai_server() -> AsyncIterator[OpenAIServer]:
 async def telegram_server() -> AsyncIterator[TelegramServer]:
     """A loopback Bot API server."""
     async with TelegramServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def discord_server() -> AsyncIterator[DiscordServer]:
+    """A loopback Discord."""
+    async with DiscordServer() as server:
         yield server
