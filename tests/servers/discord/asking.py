@@ -167,6 +167,8 @@ def _send(
     type: int,  # noqa: A002 - as Discord names it
 ) -> Interaction:
     """Send an interaction to the bot, if the client offers the command here."""
+    is_archived = channel.thread and channel.thread.is_archived
+    assert not is_archived, "there are no commands in archived threads"
     context = _context(channel)
     contexts = command["contexts"]
     assert contexts is None or context in contexts, f"{command['name']} is not offered here"

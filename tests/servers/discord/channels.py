@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Message resource, "Voice messages": at most 256 datapoints, one byte each.
 _WAVEFORM = base64.b64encode(bytes(range(0, 256, 8))).decode()
+_ALL_BUT_REPLIED = {"parse": ["users", "roles", "everyone"]}
 
 
 class Channel:
@@ -187,12 +188,14 @@ class Channel:
             self,
             user,
             text,
-            allowed=None if does_ping else {"parse": ["users", "roles", "everyone"]},
+            allowed=None if does_ping else _ALL_BUT_REPLIED,
             replied=reply_to,
             may_mention_everyone=bool(self._may(user) & permissions.MENTION_EVERYONE),
         )
         if self.thread:
             self.thread.members.setdefault(user.id, self.server.clock.now())
+            if self.thread.is_archived:
+                self.set_thread(is_archived=False)
         self.add(message)
         return message
 
@@ -240,8 +243,10 @@ class Channel:
         )
 
     def edit(self, message: Message, text: str) -> Message:
-        """Change what somebody wrote; who it mentions anew is not pinged but mentioned."""
-        message.pinged |= messages.pings(self, message.author, text)
+        """Change what somebody wrote."""
+        message.pinged = messages.pings(
+            self, message.author, text, allowed=_ALL_BUT_REPLIED, replied=message.replied
+        )
         self.change(message, content=text)
         return message
 

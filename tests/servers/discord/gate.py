@@ -12,7 +12,7 @@ from tests.servers.discord import rest_app, rest_channels, rest_interactions, re
 from tests.servers.discord.checks import number
 from tests.servers.discord.errors import ApiError, Json, not_found, refused, unauthorized
 from tests.servers.discord.faults import Fault
-from tests.servers.discord.limits import TooMany
+from tests.servers.discord.limits import EVERYWHERE, TooMany
 from tests.servers.discord.routes import Route
 
 if TYPE_CHECKING:
@@ -212,18 +212,18 @@ class Gate:
         return result
 
     def _check_headers(self, route: Route, request: web.BaseRequest) -> None:
+        if route.has_token:
+            return
         agent = request.headers.get("User-Agent", "")
         if not _AGENT.fullmatch(agent):
             self._owner.remark(f"User-Agent is {agent!r}, not DiscordBot ($url, $version)")
-        if route.has_token:
-            return
         if request.headers.get("Authorization") != f"Bot {self._owner.token}":
             raise unauthorized()
 
     def _count(self, route: Route, call: Call) -> None:
-        place = _place(call)
+        key = route.bucket_key(call.ids)
         is_global = not route.has_token
-        verdict = self._owner.pace.count(route.bucket, place, is_global=is_global)
+        verdict = self._owner.pace.count(route.bucket, key, is_global=is_global)
         call.headers = verdict.headers
         if verdict.early > 0:
             self._owner.remark(
@@ -245,13 +245,9 @@ class Gate:
             raise _Gateway(fault.status)
         elif fault.kind == "error":
             if fault.retry_after is not None and route:
-                where = ("*", "") if fault.scope == "global" else (route.bucket, _place(call))
-                self._owner.pace.told_to_wait(*where, fault.retry_after)
+                key = EVERYWHERE if fault.scope == "global" else route.bucket_key(call.ids)
+                self._owner.pace.told_to_wait(key, fault.retry_after)
             raise fault.error()
-
-
-def _place(call: Call) -> str:
-    return next((call.ids[name] for name in routes.MAJOR if name in call.ids), "")
 
 
 async def _read(request: web.BaseRequest, call: Call) -> None:

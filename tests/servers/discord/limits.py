@@ -1,5 +1,6 @@
 """Rate limits: buckets per route and channel, and one over all."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,12 +10,15 @@ from typing import Literal
 from tests.servers.discord.errors import ApiError, Json
 
 Now = Callable[[], float]
+Key = tuple[str, str]
 Scope = Literal["user", "shared", "global"]
 
 # Rate limits, "Global rate limit", 2026-11.
 OVERALL_PER_SECOND = 50
 # Rate limits, "Invalid request limit", 2026-11: statuses 401, 403 and 429.
 INVALID_STATUSES = frozenset({401, 403, 429})
+# The key of what holds for every call.
+EVERYWHERE = ("*", "")
 # Message resource, "Create message": "the maximum request size ... 25 MiB"; a file 10 MiB
 # (Reference, "Uploading files", 2026-11).
 MOST_BYTES = 10 * 1024 * 1024
@@ -117,52 +121,50 @@ class Pace:
     def __init__(self, limits: Limits, now: Now) -> None:
         self.limits = limits
         self._now = now
-        self._windows: dict[tuple[str, str], _Window] = {}
-        self._until: dict[tuple[str, str], float] = {}
+        self._windows: dict[Key, _Window] = {}
+        self._until: dict[Key, float] = {}
         overall = limits.overall
         self._overall = _Window(Rate(calls=overall, seconds=1.0)) if overall else None
         self._invalid = _Window(limits.invalid) if limits.invalid else None
 
-    def told_to_wait(self, bucket: str, place: str, seconds: float) -> None:
-        """Remember that a 429 asked for patience; `*` as the bucket means everywhere."""
-        key = bucket, place
+    def told_to_wait(self, key: Key, seconds: float) -> None:
+        """Remember that a 429 asked for patience there."""
         self._until[key] = max(self._until.get(key, 0.0), self._now() + seconds)
 
-    def count(self, bucket: str, place: str, *, is_global: bool) -> Verdict:
+    def count(self, bucket: str, key: Key, *, is_global: bool) -> Verdict:
         """Count a call.
 
         Args:
             bucket: Name of the limit in Limits.
-            place: The channel, guild or token that counts by itself.
+            key: What counts together: what for, and where.
             is_global: It counts for the limit over all.
         """
         now = self._now()
-        verdict = Verdict(early=self._early(bucket, place, now, is_global=is_global))
+        verdict = Verdict(early=self._early(key, now, is_global=is_global))
         if is_global and self._overall:
             left = self._overall.left(now)
             if self._overall.used >= self._overall.rate.calls:
                 verdict.wait, verdict.scope = left, "global"
-                self.told_to_wait("*", "", left)
+                self.told_to_wait(EVERYWHERE, left)
                 return verdict
         rate = self.limits.rate(bucket)
         if rate:
-            self._count_in(self._window(bucket, place, rate), verdict, bucket, place)
+            self._count_in(self._window(key, rate), verdict, key, now)
         if not verdict.wait and is_global and self._overall:
             self._overall.used += 1
         return verdict
 
-    def _window(self, bucket: str, place: str, rate: Rate) -> _Window:
-        window = self._windows.get((bucket, place))
+    def _window(self, key: Key, rate: Rate) -> _Window:
+        window = self._windows.get(key)
         if window is None:
-            window = self._windows[bucket, place] = _Window(rate)
+            window = self._windows[key] = _Window(rate)
         return window
 
-    def _count_in(self, window: _Window, verdict: Verdict, bucket: str, place: str) -> None:
-        now = self._now()
+    def _count_in(self, window: _Window, verdict: Verdict, key: Key, now: float) -> None:
         left = window.left(now)
         if window.used >= window.rate.calls:
             verdict.wait = left
-            self.told_to_wait(bucket, place, left)
+            self.told_to_wait(key, left)
         else:
             window.used += 1
         verdict.headers = {
@@ -170,18 +172,17 @@ class Pace:
             "X-RateLimit-Remaining": str(window.rate.calls - window.used),
             "X-RateLimit-Reset": f"{now + left:.3f}",
             "X-RateLimit-Reset-After": f"{_up(left):.3f}",
-            "X-RateLimit-Bucket": _hash(bucket),
+            "X-RateLimit-Bucket": _hash(key[0]),
         }
 
-    def _early(self, bucket: str, place: str, now: float, *, is_global: bool) -> float:
-        keys = [(bucket, place), ("*", "")] if is_global else [(bucket, place)]
+    def _early(self, key: Key, now: float, *, is_global: bool) -> float:
         early = 0.0
-        for key in keys:
-            until = self._until.get(key)
+        for place in (key, EVERYWHERE) if is_global else (key,):
+            until = self._until.get(place)
             if until is None:
                 continue
             if until <= now:
-                del self._until[key]
+                del self._until[place]
             early = max(early, until - now)
         return early
 
@@ -200,6 +201,7 @@ class Pace:
         return self._invalid.used >= self._invalid.rate.calls
 
 
+@functools.cache
 def _hash(bucket: str) -> str:
     return md5(bucket.encode(), usedforsecurity=False).hexdigest()
 

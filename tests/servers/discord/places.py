@@ -70,7 +70,10 @@ def describe(channel: "Channel") -> Json:
     if channel.guild is None:
         bot = channel.server.bot
         others = [user.json() for user in channel.recipients if user is not bot]
-        return found | {"recipients": others, "last_pin_timestamp": None}
+        found |= {"recipients": others, "last_pin_timestamp": None}
+        if channel.type == GROUP_DM:
+            found |= {"name": None, "icon": None, "owner_id": others[0]["id"]}
+        return found
     found |= {
         "guild_id": str(channel.guild.id),
         "name": channel.name,

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Run = Callable[["DiscordServer", "Call"], Any]
 
 
+# Rate limits: "top-level resources" that count by themselves.
+_MAJOR = ("channel_id", "guild_id", "webhook_token", "interaction_token")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One route of the API.
@@ -33,12 +37,15 @@ class Route:
     has_token: bool
     status: int
 
+    def bucket_key(self, ids: dict[str, str]) -> tuple[str, str]:
+        """Return what calls count together: the limit, and the channel, guild or token."""
+        place = next((ids[name] for name in _MAJOR if name in ids), "")
+        return (self.name if self.bucket == "other" else self.bucket), place
+
 
 _ROUTES: dict[tuple[str, int], list[Route]] = {}
 _LENGTHS: dict[int, list[Route]] = {}
 NAMES: set[str] = set()
-# Rate limits: "top-level resources" that count by themselves.
-MAJOR = ("channel_id", "guild_id", "webhook_token", "interaction_token")
 
 
 def route(
