@@ -260,12 +260,12 @@ class Channel:
             self.server.dispatch("MESSAGE_DELETE", self.located(found), channel=self)
         self.ring()
 
-    def slash(self, user: User, name: str, **options: Any) -> "Interaction":
+    def slash(self, user: User, name: str, /, **options: Any) -> "Interaction":
         """Send a slash command; see `asking.slash`."""
         return asking.slash(self, user, name, options)
 
     def autocomplete(
-        self, user: User, name: str, *, focused: str, **options: Any
+        self, user: User, name: str, /, *, focused: str, **options: Any
     ) -> "Interaction":
         """Type into an option of a slash command that suggests; see `asking.slash`."""
         return asking.slash(self, user, name, options, focused=focused)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.discord import checks, commands
+from tests.servers.discord import checks
 from tests.servers.discord.errors import ApiError, Json, refused, unknown
 from tests.servers.discord.routes import route
 
@@ -99,7 +99,7 @@ def _check_application(server: "DiscordServer", call: "Call") -> None:
 def get_global_application_commands(server: "DiscordServer", call: "Call") -> list[Json]:
     """Return every global command."""
     _check_application(server, call)
-    return [command for command in server.commands.all if "guild_id" not in command]
+    return server.commands.all
 
 
 @route("PUT /applications/{application_id}/commands")
@@ -109,25 +109,6 @@ def bulk_overwrite_global_application_commands(
     """Replace every global command; names that are new count towards the day's 200."""
     _check_application(server, call)
     return server.commands.overwrite(call.json)
-
-
-@route("POST /applications/{application_id}/commands")
-def create_global_application_command(server: "DiscordServer", call: "Call") -> Json:
-    """Create or replace one global command."""
-    _check_application(server, call)
-    kept = [c for c in server.commands.all if commands.key(c) != commands.key(call.json)]
-    server.commands.overwrite([*kept, call.json])
-    return next(c for c in server.commands.all if commands.key(c) == commands.key(call.json))
-
-
-@route("DELETE /applications/{application_id}/commands/{command_id}")
-def delete_global_application_command(server: "DiscordServer", call: "Call") -> None:
-    """Delete one global command."""
-    _check_application(server, call)
-    kept = [c for c in server.commands.all if c["id"] != str(call.id("command_id"))]
-    if len(kept) == len(server.commands.all):
-        raise unknown("application command")
-    server.commands.all = kept
 
 
 def _guild(server: "DiscordServer", call: "Call") -> "Guild":

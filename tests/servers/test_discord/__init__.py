@@ -1,0 +1,1 @@
+"""The loopback Discord, driven by raw requests and by the real SDK."""
