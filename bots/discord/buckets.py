@@ -11,10 +11,12 @@ from core.errors import DeliveryError
 PAUSED = "Discord asks for a pause."
 
 # The documentation allows 50 calls a second, whatever they are (discord.com/developers/docs/
-# topics/rate-limits, 2026-11); two less, as what leaves in one second may arrive in another.
-MOST_PER_SECOND = 48
+# topics/rate-limits, 2026-11).
+PER_SECOND = 50
+# So many are left over, as what leaves in one second may arrive in another.
+_MARGIN = 2
 # The rest is for final texts, so that no preview anywhere can hold one up.
-MOST_PREVIEWS_PER_SECOND = 30
+_PREVIEWS = 0.6
 # A timer may ring this early.
 _TIMER_SECONDS = 0.001
 # Answers under way will tell how things stand.
@@ -113,7 +115,8 @@ class Bucket:
 class Limits:
     """All buckets of one bot, and the limit over all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_second: int = PER_SECOND) -> None:
+        self._most = {False: per_second - _MARGIN, True: int(per_second * _PREVIEWS)}
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._names: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
@@ -178,8 +181,7 @@ class Limits:
             return until - now
         while self._sent and self._sent[0] <= now - 1.0:
             self._sent.popleft()
-        most = MOST_PREVIEWS_PER_SECOND if is_preview else MOST_PER_SECOND
-        over = len(self._sent) - most
+        over = len(self._sent) - self._most[is_preview]
         return self._sent[over] + 1.0 - now if over >= 0 else 0.0
 
     def _bucket(self, route: Route, now: float) -> Bucket:

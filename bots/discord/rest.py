@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bots.discord.buckets import PER_SECOND
 from bots.discord.ticket import Ticket
 from bots.discord.transport import FILE_NAME, PREVIEW_SECONDS, RefusedError, Transport
 from core.errors import DeliveryError
@@ -82,6 +83,7 @@ class Rest:
         root: Of the API, version included; empty for the one the SDK uses.
         proxy: URL of an HTTP proxy; None means the one the system names, if any.
         preview_seconds: The most that a call for a preview takes.
+        per_second: Calls that Discord allows the bot in a second; large ones are given more.
     """
 
     def __init__(
@@ -91,8 +93,15 @@ class Rest:
         root: str = "",
         proxy: str | None = None,
         preview_seconds: float = PREVIEW_SECONDS,
+        per_second: int = PER_SECOND,
     ) -> None:
-        self._transport = Transport(token, root=root, proxy=proxy, preview_seconds=preview_seconds)
+        self._transport = Transport(
+            token,
+            root=root,
+            proxy=proxy,
+            preview_seconds=preview_seconds,
+            per_second=per_second,
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -135,14 +144,18 @@ class Rest:
         """Show that the bot writes, for 10 seconds or until it has written."""
         await self.call("POST", f"/channels/{channel}/typing", is_preview=True)
 
-    async def open_thread(self, channel: str, message: str, name: str) -> None:
+    async def open_thread(
+        self, channel: str, message: str, name: str, *, is_preview: bool = False
+    ) -> None:
         """Open a thread at a message, whose id it gets; refused with 160004 if there is one."""
         path = f"/channels/{channel}/messages/{message}/threads"
-        await self.call("POST", path, {"name": name[:_THREAD_NAME_LENGTH]})
+        fields = {"name": name[:_THREAD_NAME_LENGTH]}
+        await self.call("POST", path, fields, is_preview=is_preview)
 
-    async def open_direct(self, user: str) -> str:
+    async def open_direct(self, user: str, *, is_preview: bool = False) -> str:
         """Return the id of the channel for direct messages to somebody."""
-        found = await self.call("POST", "/users/@me/channels", {"recipient_id": user})
+        fields = {"recipient_id": user}
+        found = await self.call("POST", "/users/@me/channels", fields, is_preview=is_preview)
         return str(_checked(found)["id"])
 
     # Answers to interactions.

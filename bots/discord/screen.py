@@ -243,14 +243,15 @@ class InteractionScreen:
 
     async def _show_elsewhere(self, there: Callable[[ChannelScreen], Awaitable[T]]) -> T:
         """Make a call in the channel, or failing that in direct messages."""
-        user = self._ticket.user
+        user, is_preview = self._ticket.user, not self._reply.is_final
         if not self._ticket.is_hidden:
             with contextlib.suppress(GoneError):
                 return await there(self._channel(self._home, above=f"-# For <@{user}>"))
         with mapped(f"of {user}", self._notes):
             direct = self._notes.directs.get(user)
             if direct is None:
-                direct = keep(self._notes.directs, user, await self._rest.open_direct(user))
+                direct = await self._rest.open_direct(user, is_preview=is_preview)
+                keep(self._notes.directs, user, direct)
         return await there(self._channel(direct, above=f"-# You asked in <#{self._home}>"))
 
     async def _post(self, body: Body, *, is_first: bool) -> str:
@@ -302,8 +303,11 @@ class InteractionScreen:
             await self._rest.edit(starter.channel, starter.message, body, is_preview=is_preview)
 
     async def _open(self, starter: Starter) -> bool:
+        is_preview = not self._reply.is_final
         try:
-            await self._rest.open_thread(starter.channel, starter.message, starter.name)
+            await self._rest.open_thread(
+                starter.channel, starter.message, starter.name, is_preview=is_preview
+            )
         except RefusedError as error:
             if error.code == THREAD_EXISTS:
                 return True

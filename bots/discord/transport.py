@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import discord
 
-from bots.discord.buckets import PAUSED, Limits, Route
+from bots.discord.buckets import PAUSED, PER_SECOND, Limits, Route
+from bots.proxies import system_proxy
 from core.errors import DeliveryError, FetchError
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Transport:
         root: Of the API, version included; empty for the one the SDK uses.
         proxy: URL of an HTTP proxy; None means the one the system names, if any.
         preview_seconds: The most that a call for a preview takes.
+        per_second: Calls that Discord allows the bot in a second.
     """
 
     def __init__(
@@ -86,12 +88,13 @@ class Transport:
         root: str = "",
         proxy: str | None = None,
         preview_seconds: float = PREVIEW_SECONDS,
+        per_second: int = PER_SECOND,
     ) -> None:
         self._token = token
         self._preview_seconds = preview_seconds
         self._root = root.rstrip("/")
         self._proxy = proxy
-        self._limits = Limits()
+        self._limits = Limits(per_second)
         self._is_unknown = False
         self._session: aiohttp.ClientSession | None = None
 
@@ -132,7 +135,7 @@ class Transport:
         try:
             async with self._open().request(
                 method,
-                (self._root or discord.http.Route.BASE) + path,
+                self._base + path,
                 data=_body(fields, file),
                 headers=self._headers(route, is_form=bool(file), is_empty=fields is None),
                 proxy=self._proxy,
@@ -183,8 +186,13 @@ class Transport:
             log.debug("a file was not fetched: %s", type(error).__name__)
             raise DeliveryError(_NO_FILE_NOW) from None
 
+    @property
+    def _base(self) -> str:
+        return self._root or discord.http.Route.BASE
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._proxy = self._proxy or system_proxy(self._base)
             connector = aiohttp.TCPConnector(
                 limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ttl_dns_cache=300
             )
@@ -192,7 +200,6 @@ class Transport:
                 connector=connector,
                 headers={"User-Agent": _AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._proxy is None,
             )
         return self._session
 

@@ -255,6 +255,22 @@ async def test_a_proxy_is_used(discord_server: DiscordServer, channel: Channel) 
     await rest.close()
 
 
+async def test_the_systems_proxy_is_used_if_none_is_named(
+    discord_server: DiscordServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But never for this machine itself."""
+    monkeypatch.setenv("http_proxy", discord_server.url)
+    monkeypatch.setenv("no_proxy", "")
+    rest = open_rest(discord_server, root="http://discord.invalid/api/v10")
+    await rest.post(str(channel.id), HELLO)
+    await rest.close()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    rest = open_rest(discord_server)
+    await rest.post(str(channel.id), HELLO)
+    await rest.close()
+    assert len(channel.answers) == 2
+
+
 def test_a_ticket_is_no_messages_id() -> None:
     """It comes back from its spelling as it was; a message's id, and nonsense, are none."""
     starter = Starter(message="1", channel="2", name='Ünï → "x"')
