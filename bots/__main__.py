@@ -6,7 +6,7 @@ import importlib.metadata
 import logging
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from bots import logs
@@ -79,7 +79,7 @@ class _Progress:
 
 async def _serve(chosen: BotSettings) -> None:
     _end_at_signals()
-    is_terminal = chosen.telegram_bot_token is None
+    is_terminal = not (chosen.telegram_bot_token or chosen.discord_bot_token)
     _log_to_stderr(chosen, is_terminal=is_terminal)
     async with AsyncExitStack() as stack:
         store = await open_store(chosen.database_path)
@@ -87,30 +87,42 @@ async def _serve(chosen: BotSettings) -> None:
         brain, _ = await asyncio.gather(
             open_brain(chosen, stack, _Progress()), asyncio.to_thread(tokens.vocabulary)
         )
-        bots = _open_bots(chosen, stack, brain.notice)
+        bots = {bot.name: bot for bot in _open_bots(chosen, stack, brain)}
         relay = await _open_relay(chosen, store=store, brain=brain, bots=bots)
         _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
         await _run(relay, bots.values())
 
 
-def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> dict[str, Bot]:
-    bot: Bot
+def _open_bots(chosen: BotSettings, stack: AsyncExitStack, brain: Brain) -> Iterator[Bot]:
+    """Open a bot for every platform that has a token, or else the terminal."""
     if chosen.telegram_bot_token:
         from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
 
-        bot = TelegramBot(
+        telegram = TelegramBot(
             token=chosen.telegram_bot_token.get_secret_value(),
             api_url=chosen.telegram_api_url,
             proxy=chosen.http_proxy_telegram,
             commands=COMMANDS,
         )
-        stack.push_async_callback(bot.close)
-    else:
+        stack.push_async_callback(telegram.close)
+        yield telegram
+    if chosen.discord_bot_token:
+        from bots.discord import DiscordBot  # noqa: PLC0415 - the SDK takes its time
+
+        discord = DiscordBot(
+            token=chosen.discord_bot_token.get_secret_value(),
+            api_url=chosen.discord_api_url,
+            proxy=chosen.http_proxy_discord,
+            commands=COMMANDS,
+            offers={"models": brain.models, "personas": tuple(brain.prompts)},
+        )
+        stack.push_async_callback(discord.close)
+        yield discord
+    if not (chosen.telegram_bot_token or chosen.discord_bot_token):
         from bots.console import ConsoleBot  # noqa: PLC0415 - not needed by a server
 
-        bot = ConsoleBot(commands=COMMANDS, notice=notice)
-    return {bot.name: bot}
+        yield ConsoleBot(commands=COMMANDS, notice=brain.notice)
 
 
 async def _open_relay(
@@ -143,7 +155,8 @@ async def _open_relay(
 
 
 def _advise(chosen: BotSettings, brain: Brain) -> None:
-    if chosen.telegram_bot_token and chosen.access == "pairing" and not chosen.owners:
+    is_served = chosen.telegram_bot_token or chosen.discord_bot_token
+    if is_served and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
     for name in brain.models:
         if end := models.ends(name):
@@ -186,7 +199,12 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 def _log_to_stderr(chosen: BotSettings, *, is_terminal: bool) -> None:
     is_watched = sys.stderr.isatty()
-    fields = (chosen.telegram_bot_token, chosen.openai_api_key, chosen.speech_api_key)
+    fields = (
+        chosen.telegram_bot_token,
+        chosen.discord_bot_token,
+        chosen.openai_api_key,
+        chosen.speech_api_key,
+    )
     logs.configure(
         level="WARNING" if is_terminal and chosen.log_level == "INFO" else chosen.log_level,
         as_json=chosen.log_format == "json" or (chosen.log_format is None and not is_watched),

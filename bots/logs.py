@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 # SDKs log URLs, and a platform's URLs may carry its token.
-_LOUD = ("aiohttp", "aiosqlite", "asyncio", "httpcore", "httpx", "httpx2", "openai", "telegram")
+_LOUD = (
+    "aiohttp",
+    "aiosqlite",
+    "asyncio",
+    "discord",
+    "httpcore",
+    "httpx",
+    "httpx2",
+    "openai",
+    "telegram",
+)
 
 
 class _Text(logging.Formatter):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("bots", "core") for path in (ROOT / room).rglob("*.py"))
 EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
 SDKS = {"openai", "tiktoken", "aiosqlite"}
-BOTS = {"telegram", "console"}
+BOTS = {"telegram", "discord", "console"}
 
 
 def _imports(path: Path) -> set[str]:
@@ -84,7 +84,7 @@ def test_nothing_embedded_is_imported_unless_it_is_needed() -> None:
     """The composition root loads neither a model SDK nor a platform SDK nor embedded models."""
     code = (
         "import sys, bots.__main__;"
-        "print({'openai', 'telegram', 'xllamacpp', 'faster_whisper', 'av', 'numpy',"
+        "print({'openai', 'telegram', 'discord', 'xllamacpp', 'faster_whisper', 'av', 'numpy',"
         " 'prompt_toolkit'} & set(sys.modules))"
     )
     found = subprocess.run(

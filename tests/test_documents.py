@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from bots.discord import invite
 from bots.settings import BotSettings
 from core.commands import COMMANDS, Command
 
@@ -41,6 +42,12 @@ def test_the_test_command_is_the_one_that_ci_runs() -> None:
     assert len(blocks) == 1
     assert ".venv/bin/pytest" in blocks[0]
     assert "sh tests" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_links_of_the_readme_are_those_of_the_code() -> None:
+    """Who follows the README invites the bot with the scopes and permissions it needs."""
+    assert invite.server_link("APPLICATION_ID") in README
+    assert invite.person_link("APPLICATION_ID") in README
 
 
 def test_constraints_name_versions_only() -> None:

@@ -7,6 +7,7 @@ from core.commands import Argument, Command
 
 # discord.com/developers/docs/interactions/application-commands, 2026-11: types of commands.
 SLASH, ON_MESSAGE = 1, 3
+ENTRY_POINT = 4  # of an Activity; Discord made it, and refuses a menu without it
 # Likewise: types of options.
 _TEXT, _YES_NO, _PLACE, _GROUP, _FILE = 3, 5, 7, 8, 11
 _OPTION_TYPES = {"text": _TEXT, "group": _GROUP, "place": _PLACE, "recording": _FILE}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bots.telegram  # noqa: F401 - sets the SDK up
 from bots.telegram.incoming import incoming
-from core.types import Document, Incoming, Quoted, Voice
+from core.types import Incoming, Quoted, Voice
 
 Json = dict[str, Any]
 
@@ -396,15 +396,3 @@ def test_no_update_makes_it_fail(message: Json) -> None:
         assert found.text or found.voice or found.unreadable
         for text in (found.text, found.person.name, found.chat.title):
             assert "\0" not in text.encode().decode()
-
-
-def test_a_text_file_is_a_document() -> None:
-    """It is fetched and read when the message is answered, and so is one replied to."""
-    file = {"file_id": "d", "file_unique_id": "d", "file_name": "notes.txt", "file_size": 7}
-    expected = (Document(ref="d", name="notes.txt", size=7),)
-    found = heard({"document": file, "caption": "sum it up"})
-    assert (found.documents, found.unreadable, found.text) == (expected, "", "sum it up")
-    replied = {"message_id": 1, "date": 1, "chat": PRIVATE, "from": ANN, "document": file}
-    quoted = heard({"text": "sum it up", "reply_to_message": replied}).quoted
-    assert quoted
-    assert quoted.documents == expected

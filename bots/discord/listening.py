@@ -1,0 +1,278 @@
+"""What the gateway brings, and what it did not bring, into the inbox, in order."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import aiohttp
+import discord
+
+from bots.discord.incoming import MALFORMED, from_message
+from core.errors import StoreError
+from core.protocols import Inbox
+from core.types import Chat, Incoming, Seen
+
+log = logging.getLogger(__name__)
+
+PLATFORM = "discord"
+MOST_AT_ONCE = 200  # events that are stored together
+# Of the chats that were used last, and of the newest messages of each.
+MOST_CHATS, MOST_MISSED = 1_000, 2_000
+READERS = 8
+GUILDS_SECONDS = 10.0  # a server that is down does not come at all
+ATTEMPTS = 6
+
+T = TypeVar("T")
+_FAILURES = (OSError, aiohttp.ClientError, TimeoutError, discord.HTTPException)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """Something that happened in a chat, by its ref, and how the inbox takes it."""
+
+    ref: str
+    store: Callable[[], Awaitable[None]]
+
+
+class Listening:
+    """The events of one client.
+
+    The gateway tells nothing of what happened before it let us in. So what it brings waits
+    until the inbox has said how far it had come in each chat, and in a chat until what came
+    since has been read from its history.
+
+    Args:
+        client: Not connected yet.
+        inbox: Where messages go.
+        take_in: Takes an interaction, at once and beside all others.
+        pause: Seconds until a failed step is tried again; they double.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        inbox: Inbox,
+        *,
+        take_in: Callable[[discord.Interaction], Awaitable[None]],
+        pause: float,
+    ) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._take_in = take_in
+        self._pause = pause
+        self._events: asyncio.Queue[_Event | None] = asyncio.Queue()
+        self._gaps: dict[str, list[_Event]] = {}
+        self._readers = asyncio.Semaphore(READERS)
+        self._reading: set[asyncio.Task[None]] = set()
+        self._taking: set[asyncio.Task[None]] = set()
+        self.is_connected = False
+        self.silent_since = time.monotonic()
+        for handler in (
+            self.on_connect,
+            self.on_resumed,
+            self.on_disconnect,
+            self.on_message,
+            self.on_raw_message_edit,
+            self.on_raw_message_delete,
+            self.on_raw_bulk_message_delete,
+            self.on_interaction,
+        ):
+            client.event(handler)
+
+    # What the SDK calls, each in a task of its own that begins in the order of the events. None
+    # of the first waits for anything, so that they end in that order, too.
+
+    async def on_connect(self) -> None:
+        """Note a new connection, which knows nothing of what the last one brought."""
+        self._note_connected()
+        self._events.put_nowait(None)
+
+    async def on_resumed(self) -> None:
+        """Note that the last connection goes on, without a gap."""
+        self._note_connected()
+
+    async def on_disconnect(self) -> None:
+        """Note that nothing is heard for now."""
+        if self.is_connected:
+            log.info("discord connection is interrupted")
+            self.is_connected, self.silent_since = False, time.monotonic()
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Take a message."""
+        if incoming := self._read(message):
+            self._put(incoming.chat.ref, partial(self._inbox.receive, incoming))
+
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """Take an edit; what only the server changes in a message is none."""
+        if event.message.edited_at and (incoming := self._read(event.message)):
+            self._put(incoming.chat.ref, partial(self._inbox.amend, incoming))
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Take a deletion."""
+        self._delete(event.channel_id, event.guild_id, [event.message_id])
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Take several deletions."""
+        self._delete(event.channel_id, event.guild_id, event.message_ids)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Take a command, which cannot wait for what came before it."""
+        if task := asyncio.current_task():
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
+        await self._take_in(interaction)
+
+    def _note_connected(self) -> None:
+        self.is_connected = True
+        log.info("discord bot %s is listening", self._client.user)
+
+    def _read(self, message: discord.Message) -> Incoming | None:
+        me = self._client.user
+        try:
+            may_read_all = self._client.intents.message_content
+            return from_message(message, me, may_read_all=may_read_all) if me else None
+        except MALFORMED:
+            log.warning("discord message %s cannot be read and is set aside", message.id)
+            return None
+
+    def _delete(self, channel: int, guild: int | None, messages: Iterable[int]) -> None:
+        chat = Chat(platform=PLATFORM, ref=str(channel), is_private=guild is None)
+        for message in messages:
+            self._put(chat.ref, partial(self._inbox.withdraw, chat, str(message)))
+
+    def _put(self, ref: str, store: Callable[[], Awaitable[None]]) -> None:
+        self._events.put_nowait(_Event(ref=ref, store=store))
+
+    # What happens to the events.
+
+    async def run(self) -> None:
+        """Store what comes, until cancelled; one batch at a time, so that its commits are one."""
+        while True:
+            batch = [await self._events.get()]
+            while len(batch) < MOST_AT_ONCE and not self._events.empty():
+                batch.append(self._events.get_nowait())
+            ready: list[_Event] = []
+            for event in batch:
+                if event is None:
+                    await self._store(ready)
+                    ready = []
+                    await self._catch_up()
+                elif event.ref in self._gaps:
+                    self._gaps[event.ref].append(event)
+                else:
+                    ready.append(event)
+            await self._store(ready)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = self._reading | self._taking
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _store(self, events: Sequence[_Event]) -> None:
+        """Have events stored; what the database has already taken in it knows again."""
+
+        async def store() -> None:
+            results = await asyncio.gather(*(e.store() for e in events), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+        await self._insist(store)
+
+    async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
+        pause = self._pause
+        while True:
+            try:
+                return await step()
+            except StoreError as error:
+                log.warning("discord events wait for the database: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    async def _catch_up(self) -> None:
+        """Learn how far the inbox had come in each chat, and begin to read what came since."""
+        for task in self._reading:
+            task.cancel()
+        known = await self._insist(partial(self._inbox.seen, PLATFORM))
+        for place, seen in enumerate(known):
+            if place >= MOST_CHATS and seen.chat.ref not in self._gaps:
+                continue
+            self._gaps.setdefault(seen.chat.ref, [])
+            task = asyncio.create_task(self._close_gap(seen))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _close_gap(self, seen: Seen) -> None:
+        """Hand in what came since, then what has waited for it."""
+        ref = seen.chat.ref
+        if not seen.chat.is_private:
+            await self._guilds()
+        async with self._readers:
+            missed = await self._missed(seen)
+        if missed:
+            log.info("discord chat %s: %d messages caught up", ref, len(missed))
+        receive = self._inbox.receive
+        await self._store([_Event(ref=ref, store=partial(receive, m)) for m in missed])
+        while events := self._gaps[ref]:
+            await self._store(events)
+            del self._gaps[ref][: len(events)]
+        del self._gaps[ref]
+
+    async def _guilds(self) -> None:
+        """Wait until channels, threads and roles are known: each server follows by itself."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GUILDS_SECONDS):
+                while any(guild.unavailable for guild in self._client.guilds):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)  # the SDK does not tell of every one
+
+    async def _missed(self, seen: Seen) -> list[Incoming]:
+        """Return what came into a chat since, oldest first; nothing where we may not read."""
+        pause = self._pause
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._history(seen)
+            except (discord.Forbidden, discord.NotFound) as error:
+                log.info("discord chat %s cannot be caught up: %s", seen.chat.ref, error.text)
+                return []
+            except _FAILURES as error:
+                reason = type(error).__name__
+            except MALFORMED:
+                reason = "a message in it cannot be read"
+            await asyncio.sleep(pause)
+            pause *= 2
+        log.warning("discord chat %s is not caught up: %s", seen.chat.ref, reason)
+        return []
+
+    async def _history(self, seen: Seen) -> list[Incoming]:
+        number = int(seen.chat.ref)
+        channel: object = self._client.get_channel(number)
+        if seen.chat.is_private:
+            kind = discord.ChannelType.private
+            channel = self._client.get_partial_messageable(number, type=kind)
+        if not isinstance(channel, discord.abc.Messageable):
+            return []
+        missed: list[Incoming] = []
+        async for message in channel.history(limit=MOST_MISSED):
+            if discord.utils.snowflake_time(message.id).timestamp() * 1000 < seen.sent_at:
+                break
+            if self._read(message):
+                await _learn_member(message)
+                missed.extend(filter(None, [self._read(message)]))
+        return missed[::-1]
+
+
+async def _learn_member(message: discord.Message) -> None:
+    """Complete a message from the history, which does not say which roles its author has."""
+    if message.guild and not isinstance(message.author, discord.Member):
+        try:
+            message.author = await message.guild.fetch_member(message.author.id)
+        except discord.NotFound:
+            log.debug("the author of message %s has left", message.id)
