@@ -186,8 +186,13 @@ class Gate:
         self._owner.bell.ring()
 
     def _channel(self, call: Call) -> "Channel | None":
+        """Return the channel a call is about, by its id or an interaction's token."""
         number_ = call.ids.get("channel_id", "")
-        return self._owner.channels.get(int(number_)) if number_.isdecimal() else None
+        if number_.isdecimal():
+            return self._owner.channels.get(int(number_))
+        token = call.ids.get("webhook_token") or call.ids.get("interaction_token", "")
+        interaction = self._owner.interactions.get(token)
+        return interaction.channel if interaction else None
 
     async def _run(self, route: Route, call: Call, request: web.BaseRequest) -> Any:
         channel = self._channel(call)

@@ -1,5 +1,6 @@
 """An interaction: what somebody asked by a command, and what they see of the answer."""
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -15,6 +16,8 @@ T = TypeVar("T")
 # Interactions, "Interaction type" and "Interaction callback type", 2026-11.
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 ANSWER, DEFER, DEFER_UPDATE, UPDATE, SUGGEST, MODAL = 4, 5, 6, 7, 8, 9
+# As long as real ones are, so that what keeps them has room.
+_TOKEN_BYTES = 159
 State = Literal["waiting", "thinking", "answered", "failed", "deleted"]
 
 
@@ -47,7 +50,8 @@ class Interaction:
         self.data = data
         self.owners = owners
         self.id = channel.server.clock.snowflake()
-        self.token = f"aW50ZXJhY3Rpb246{self.id:x}"
+        secret = f"interaction:{self.id}:".ljust(_TOKEN_BYTES, "x")
+        self.token = base64.urlsafe_b64encode(secret.encode()).decode()
         self.at = channel.server.clock.now()
         self.payload: Json = {}
         self.callback = 0

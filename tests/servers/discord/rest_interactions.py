@@ -173,11 +173,8 @@ def _find(server: "DiscordServer", call: "Call") -> Interaction:
     interaction = server.interactions.get(call.ids["webhook_token"])
     if interaction is None or call.id("webhook_id") != server.application_id:
         raise unknown("Webhook")
-    channel = interaction.channel
-    if call not in channel.calls:
-        channel.calls.append(call)
     interaction.check_token()
-    if channel.is_deleted:
+    if interaction.channel.is_deleted:
         raise unknown("Channel")
     return interaction
 
