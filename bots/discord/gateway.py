@@ -14,6 +14,7 @@ import yarl
 
 from bots.discord.incoming import MALFORMED
 from bots.discord.listening import Listening
+from bots.proxies import system_proxy
 from core.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Gateway:
 
     Args:
         token: The bot's.
-        proxy: URL of an HTTP proxy; None for none.
+        proxy: URL of an HTTP proxy; None means the one the system names, if any.
         pause: Seconds after a first failure; they double up to 30.
         address: Finds where the gateway is; None if Discord does not say.
         prepare: Done after each login, with the id of the application.
@@ -114,7 +115,7 @@ class Gateway:
     def _client(self, intents: discord.Intents) -> discord.Client:
         client = discord.Client(
             intents=intents,
-            proxy=self._proxy,
+            proxy=self._proxy or system_proxy(discord.http.Route.BASE),
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),

@@ -4,12 +4,12 @@ import datetime as dt
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import telegram
 from telegram.request import BaseRequest, RequestData
+
+from bots.proxies import system_proxy
 
 # More than answers are likely to run at once, and the long poll.
 CONNECTIONS = 256
@@ -18,7 +18,6 @@ IDLE_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 # Long, since a sent message whose reply we do not await may be sent twice.
 READ_SECONDS = 30.0
-_OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -132,7 +131,7 @@ class AiohttpRequest(BaseRequest):
 
     def _open(self, url: str) -> aiohttp.ClientSession:
         if self._session is None:
-            self._proxy = self._proxy or _system_proxy(url)
+            self._proxy = self._proxy or system_proxy(url)
             connector = aiohttp.TCPConnector(
                 limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ttl_dns_cache=300
             )
@@ -179,13 +178,3 @@ def _check_status(status: int) -> None:
         raise telegram.error.BadRequest(f"file is not there ({status})")
     if status != HTTPStatus.OK:
         raise telegram.error.NetworkError(f"no file now ({status})")
-
-
-def _system_proxy(url: str) -> str | None:
-    """Look the proxy up once; aiohttp's trust_env does it at each request, for 0.1 ms."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in _OWN_MACHINE or proxy_bypass(host):
-        return None
-    proxy = getproxies().get(parts.scheme, "")
-    return proxy if proxy.startswith("http") else None
