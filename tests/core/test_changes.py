@@ -1,0 +1,72 @@
+"""Edits and deletions while a message waits, and questions that are answered by themselves."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.protocols import Store
+from core.store import open_store
+from tests.core.house import Gate, House
+from tests.core.stand_ins import CHAT, StandInModel, echo
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store in which time passes."""
+    opened = await open_store(tmp_path / "causerie.db")
+    yield opened
+    await opened.close()
+
+
+async def test_what_waits_can_still_be_changed(store: Store) -> None:
+    """While an answer is written, the next question is edited and the one after it deleted."""
+    gate = Gate()
+    house = House(store=store, model=StandInModel(gate))
+    async with house.running():
+        await house.say("one")
+        await gate.until_reached()
+        first, second = house.message("tow"), house.message("three", is_alone=True)
+        for incoming in (first, second):
+            await house.relay.receive(incoming)
+        await house.relay.amend(replace(first, text="two"))
+        await house.relay.withdraw(CHAT, second.message)
+        house.model.script = echo
+        gate.opened.set()
+        assert (await house.bot.until(2))[1] == "You said: two"
+        assert await house.ask("four") == "You said: four"
+    assert [seen.sent_at for seen in await house.relay.seen("desk")] == [first.sent_at + 2]
+
+
+async def test_an_edit_can_make_a_command(store: Store) -> None:
+    """What a message is goes by its words."""
+    gate = Gate()
+    house = House(store=store, model=StandInModel(gate))
+    async with house.running():
+        await house.say("one")
+        await gate.until_reached()
+        incoming = house.message("/nwe")
+        await house.relay.receive(incoming)
+        await house.relay.amend(replace(incoming, text="/new"))
+        gate.opened.set()
+        assert (await house.bot.until(2))[1].startswith("A new start")
+
+
+async def test_a_question_that_is_stopped_is_answered(store: Store) -> None:
+    """Where a platform waits for an answer to just this message, it gets one."""
+    gate = Gate(before="")
+    house = House(store=store, model=StandInModel(gate))
+    async with house.running():
+        await house.say("hi", is_alone=True)
+        await gate.until_reached()
+        await house.say("/stop", is_alone=True)
+        assert await house.bot.until(2) == ["Stopped.", "Stopped."]
+
+
+async def test_a_question_can_be_answered_again(store: Store) -> None:
+    """It is a turn like any other."""
+    house = House(store=store)
+    async with house.running():
+        assert await house.ask("hi", is_alone=True) == "You said: hi"
+        assert await house.ask("/retry", is_alone=True) == "You said: hi"
