@@ -46,9 +46,18 @@ def run(arguments: Sequence[str]) -> int:
     )
     version = importlib.metadata.version("causerie")
     parser.add_argument("--version", action="version", version=f"causerie {version}")
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["doctor"],
+        help="check settings, tokens and servers, and say how to mend each fault",
+    )
+    command = parser.parse_args(arguments).command
     try:
-        asyncio.run(_serve(settings.load(BotSettings)))
+        chosen = settings.load(BotSettings)
+        if command == "doctor":
+            return asyncio.run(_examine(chosen))
+        asyncio.run(_serve(chosen))
     except asyncio.CancelledError:
         return 0  # a signal ended it, in good order
     except SettingsError as error:
@@ -92,6 +101,29 @@ async def _serve(chosen: BotSettings) -> None:
         _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
         await _run(relay, bots.values())
+
+
+async def _examine(chosen: BotSettings) -> int:
+    """Check all that is set up; return the exit code."""
+    from bots import checkup, doctor  # noqa: PLC0415 - only for this
+    from core.checkup import check_chat, check_speech  # noqa: PLC0415 - only for this
+
+    _end_at_signals()
+    _log_to_stderr(chosen, is_terminal=True)
+    checks: dict[str, doctor.Check] = {
+        "platforms": checkup.check_platforms,
+        "access": checkup.check_access,
+    }
+    if chosen.telegram_bot_token:
+        from bots.telegram.checkup import check_telegram  # noqa: PLC0415 - the SDK takes its time
+
+        checks["telegram"] = check_telegram
+    if chosen.discord_bot_token:
+        from bots.discord.checkup import check_discord  # noqa: PLC0415 - the SDK takes its time
+
+        checks["discord"] = check_discord
+    checks |= {"chat": check_chat, "speech": check_speech}
+    return await doctor.examine(chosen, checks)
 
 
 def _open_bots(chosen: BotSettings, stack: AsyncExitStack, brain: Brain) -> Iterator[Bot]:
