@@ -14,8 +14,13 @@ _LINK = re.compile(
     r"!?\[([^\[\]\n`]{0,200})"
     r"(?:\](?:\((?:[^()\n`]|\([^()\n`]{0,200}\)){0,2000}(?:\([^()\n`]{0,200})?)?)?\Z"
 )
-_FORMULA = re.compile(r"(?<!\\)\\([(\[])((?:[^`\\\n]|\\[^()\[\]\n]|\n(?![ \t]*\n))*)\\?\Z")
-_CLOSING = {"(": "\\)", "[": "\\]"}
+_FORMULA = re.compile(
+    r"(?:(?<!\\)(\\[(\[])((?:[^`\\\n]|\\[^()\[\]\n]|\n(?![ \t]*\n))*)\\?"
+    r"|^[ \t>]*(\$\$)(?![ \t])((?:[^`$\n]|\n(?![ \t]*\n))*)\$?)\Z",
+    re.MULTILINE,
+)
+_CLOSING = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+_DISPLAY = re.compile(r"\$\$(?:[^`$\n]|\n(?![ \t]*\n))+\$\$")
 _TICKS = re.compile(r"\\`|(`+)")
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 _EMPHASIS = re.compile(r"\\.|\*{1,3}|(?<!_)_{1,3}(?!_)|~~|~\Z", re.DOTALL)
@@ -32,7 +37,7 @@ def close_dangling(markdown: str) -> str:
         return _PARTIAL_FENCE.sub("", markdown)
     tail_start = max(fence_end, len(markdown) - _LONGEST)
     tail = _hold_table(markdown[tail_start:].rstrip())
-    formula = _FORMULA.search(tail)
+    formula = _FORMULA.search(_DISPLAY.sub(_mask, tail))
     start = _last_block(tail[: formula.start()] if formula else tail)
     if start == 0 and fence_end < tail_start:
         return markdown
@@ -80,19 +85,24 @@ def _last_block(tail: str) -> int:
 def _close(block: str) -> str:
     """Return the block with everything closed that it leaves open."""
     text, code = _part_code(block)
-    masked = _CODE.sub(lambda match: "x" * len(match[0]), text)
+    masked = _DISPLAY.sub(_mask, _CODE.sub(_mask, text))
     rest = ""
     if code.strip("`"):
         ticks = len(code) - len(code.lstrip("`"))
         rest = code.rstrip("`") + "`" * ticks
     elif match := _FORMULA.search(masked):
-        rest = match[0].rstrip("\\") + _CLOSING[match[1]] if match[2].strip() else ""
+        opening, content = match[1] or match[3], match[2] or match[4]
+        rest = match[0].rstrip("\\$") + _CLOSING[opening] if content and content.strip() else ""
         text, masked = text[: match.start()], masked[: match.start()]
     elif match := _LINK.search(masked):
         text, masked = (side[: match.start()] + match[1] for side in (text, masked))
     if not rest and (len(masked) - len(masked.rstrip("\\"))) % 2:
         text, masked = text[:-1], masked[:-1]
     return _close_emphasis(text, masked, rest)
+
+
+def _mask(match: re.Match[str]) -> str:
+    return "x" * len(match[0])
 
 
 def _part_code(block: str) -> tuple[str, str]:

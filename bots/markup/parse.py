@@ -7,6 +7,7 @@ from typing import Any
 
 import pyromark
 
+from bots.markup.latex import readable
 from bots.markup.source import Prepared, clean, prepare
 from bots.markup.styled import Kind, Sheet, Styled
 from bots.markup.table import Row, write_table
@@ -27,6 +28,8 @@ _BULLET, _TODO, _DONE, _RULE = "• ", "☐ ", "☑ ", "———"
 _INDENT = "    "
 # Nothing a person reads goes deeper; what a program writes may, and must not cost more.
 _DEEPEST, _WIDEST_BULLET = 8, 64
+# Each costs 0.1 ms when it is new; what follows them stays LaTeX.
+_MOST_FORMULAS = 1_000
 _NUMBER = re.compile(rb"[ \t]*(\d{1,9})([.)])")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,32}")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -95,6 +98,7 @@ class _Walk:
         self._rows: list[Row] = []
         self._alignments: tuple[str, ...] = ()
         self._is_fresh = False
+        self._formulas = 0
 
     def text(self, text: str) -> None:
         if self._code is not None:
@@ -102,7 +106,7 @@ class _Walk:
             return
         for piece, is_formula in self._source.pieces(text):
             if is_formula:
-                self.sheet.write_code(piece.expandtabs(4), "code")
+                self._write_formula(piece)
             else:
                 self.sheet.write(_tidy(piece))
 
@@ -130,9 +134,9 @@ class _Walk:
         if self._lists:
             self._lists[-1].is_long = True
 
-    def start_heading(self, _: object) -> None:
+    def start_heading(self, heading: dict[str, str]) -> None:
         self.start_paragraph()
-        self.sheet.open("heading")
+        self.sheet.open("heading", heading["level"].removeprefix("H"))
 
     def end_heading(self, _: object) -> None:
         self.sheet.close("heading")
@@ -244,6 +248,21 @@ class _Walk:
             self.sheet.write(address)
         elif address not in (text, "") and not self._links:
             self.sheet.write(f" ({address})")
+
+    def _write_formula(self, latex: str) -> None:
+        """Write a formula as code: on lines of its own if it has several."""
+        self._formulas += 1
+        text = _tidy(readable(latex) if self._formulas <= _MOST_FORMULAS else "")
+        lines = text.split("\n")
+        if len(lines) == 1 or self._links or self.sheet is not self._page:
+            text = "; ".join(line.strip() for line in lines)
+            self.sheet.write_code(text or latex.expandtabs(4), "code")
+            return
+        self.sheet.flush_bullet()
+        self.sheet.end_line(1)
+        self.sheet.unindent()
+        self.sheet.write_code(text, "pre")
+        self.end_line()
 
     def _is_begun(self) -> bool:
         """Whether the line is there: behind a bullet, or the first of a quote."""

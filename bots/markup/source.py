@@ -29,7 +29,9 @@ _TAG = re.compile(
 )
 _INSIDE = r"(?:[^`\\\n]|\\[^()\[\]\n]|\n(?![ \t]*\n))+?"
 _MATH = re.compile(
-    rf"\\(?<!\\\\)(?:\({_INSIDE}\\\)|\[{_INSIDE}\\\])"
+    rf"\\(?<!\\\\)(?:\({_INSIDE}\\\)|\[{_INSIDE}\\\]"
+    r"|begin\{((?:align|equation|gather|multline)\*?)\}"
+    r"(?:(?!\\begin\{\1)[^`\n]|\n(?![ \t]*\n))+?\\end\{\1\})"
     r"|\$(?:(?<![\\$]\$)\$(?:[^`$\n]|\n(?![ \t]*\n))+\$\$"
     # Dollars are money unless they hug what is between them and no word hugs them; what
     # starts like a price must show a sign of LaTeX.

@@ -13,7 +13,8 @@ class Span:
     Attributes:
         start: Index of its first character.
         end: Index after its last.
-        argument: The address of a link, the language of a `pre`; else empty.
+        argument: The address of a link, the language of a `pre`, the level of a heading from
+            1 to 6; else empty.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Sheet:
         self._spans: list[Span] = []
         self._open: dict[Kind, int | None] = {}
         self._depths: dict[Kind, int] = {}
+        self._level = ""
         self._newlines = 0
         self._indent = ""
         self.bullet = ""
@@ -87,7 +89,7 @@ class Sheet:
         self._begin()
         for style, start in reversed(self._open.items()):
             if style != "quote":
-                self._add(style, start)
+                self._add(style, start, self._level if style == "heading" else "")
                 self._open[style] = None
             elif start is None:
                 self._open[style] = self._length
@@ -103,8 +105,14 @@ class Sheet:
             end = min(span.end + shift, self._length)
             self._add(span.kind, span.start + shift, span.argument, end=end)
 
-    def open(self, kind: Kind) -> None:
-        """Begin a style; inside itself it changes nothing, nor does bold inside a heading."""
+    def open(self, kind: Kind, level: str = "") -> None:
+        """Begin a style; inside itself it changes nothing, nor does bold inside a heading.
+
+        Args:
+            kind: Which.
+            level: Of a heading.
+        """
+        self._level = level or self._level
         depth = self._depths.get(kind, 0)
         self._depths[kind] = depth + 1
         if not depth and not (kind == "bold" and "heading" in self._open):
@@ -114,6 +122,7 @@ class Sheet:
         """End a style."""
         self._depths[kind] -= 1
         if not self._depths[kind] and kind in self._open:
+            argument = self._level if kind == "heading" else argument
             self._add(kind, self._open.pop(kind), argument)
 
     def drop(self, kind: Kind) -> None:
