@@ -2,12 +2,16 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import wcwidth
 
 from bots.markup.styled import Span, Styled
+
+# Returns how far a piece may reach that starts at a place, given the spans that go on there and
+# how many have started before it; it must not matter to it what stands behind that.
+Reach = Callable[[int, Sequence[Span], int], int]
 
 _BLANKS = " \n"
 _PARAGRAPH = re.compile(r"(?=\n\n)")
@@ -21,7 +25,7 @@ _SENTENCE = re.compile(
 _WORD = re.compile(r"(?=[ \n])")
 
 
-def split(styled: Styled, *, limit: int, most_spans: int) -> Iterator[Styled]:
+def split(styled: Styled, *, reach: Reach, most_spans: int) -> Iterator[Styled]:
     """Yield the text in pieces that each fit.
 
     A span that is cut goes on in the next piece. Blanks and newlines at a cut are dropped. A
@@ -30,7 +34,7 @@ def split(styled: Styled, *, limit: int, most_spans: int) -> Iterator[Styled]:
 
     Args:
         styled: The whole text.
-        limit: Most UTF-16 units of a piece, at least 2.
+        reach: How far a piece may reach, at least a character.
         most_spans: Most spans of a piece; beyond them it ends early.
     """
     knife = _Knife(styled)
@@ -38,7 +42,7 @@ def split(styled: Styled, *, limit: int, most_spans: int) -> Iterator[Styled]:
     start, taken = knife.skip(0), 0
     carried: list[Span] = []
     while start < len(text):
-        end = _reach(text, start, limit)
+        end = reach(start, carried, taken)
         over = taken + max(0, most_spans - len(carried))
         if over < len(spans) and start < spans[over].start < end:
             end = spans[over].start
@@ -55,12 +59,17 @@ def split(styled: Styled, *, limit: int, most_spans: int) -> Iterator[Styled]:
         carried = [span for span in carried if span.end > start]
 
 
-def _reach(text: str, start: int, limit: int) -> int:
-    window = text[start : start + limit]
-    raw = window.encode("utf-16-le")
-    if len(raw) > 2 * limit:
-        window = raw[: 2 * limit].decode("utf-16-le", "ignore")
-    return start + len(window)
+def reach_units(text: str, limit: int) -> Reach:
+    """Return the reach of pieces of at most `limit` UTF-16 units, which is at least 2."""
+
+    def reach(start: int, *_: object) -> int:
+        window = text[start : start + limit]
+        raw = window.encode("utf-16-le")
+        if len(raw) > 2 * limit:
+            window = raw[: 2 * limit].decode("utf-16-le", "ignore")
+        return start + len(window)
+
+    return reach
 
 
 class _Knife:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bots.markup.dangling import close_dangling
 from bots.markup.parse import parse
 from bots.markup.source import clean
-from bots.markup.split import split
+from bots.markup.split import reach_units, split
 from bots.markup.styled import Kind, Span, Styled
 
 # Bot API 10.0, core.telegram.org/bots/api#sendmessage and #formatting-options, 2026-11:
@@ -104,7 +104,8 @@ def plain_parts(text: str, *, limit: int = _LONGEST) -> tuple[Part, ...]:
 
 
 def _parts(styled: Styled, limit: int, most_entities: int) -> tuple[Part, ...]:
-    pieces = split(styled, limit=limit, most_spans=most_entities)
+    reach = reach_units(styled.text, limit)
+    pieces = split(styled, reach=reach, most_spans=most_entities)
     return tuple(_part(piece) for piece in pieces if _VISIBLE.search(piece.text))
 
 

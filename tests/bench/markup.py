@@ -1,11 +1,16 @@
-"""What rendering costs: one snapshot of a typical answer, and a whole answer as it streams."""
+"""What rendering costs: one snapshot of a typical answer, and a whole answer as it streams.
+
+Run as `python -m tests.bench markup`.
+"""
 
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-from bots.markup import plain_parts, telegram_parts
+from bots.markup import discord_parts, plain_parts, telegram_parts
+from bots.markup.latex import readable
 
 # About 2,000 characters of everything models write.
 ANSWER = """\
@@ -58,7 +63,16 @@ Ask if you would like to see the same with `asyncio`, with compressed files, or 
 files at once; each of them takes only a few lines more, and all of them work on every system \
 that Python runs on, from a phone to a mainframe.
 """
+FORMULA = r"$x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}$"
 STEP = 20
+
+
+class Render(Protocol):
+    """What turns Markdown into messages."""
+
+    def __call__(self, markdown: str, *, is_final: bool = True) -> object:
+        """Return the messages."""
+        ...
 
 
 def measure(call: Callable[[], object], rounds: int) -> float:
@@ -71,29 +85,33 @@ def measure(call: Callable[[], object], rounds: int) -> float:
     return statistics.median(times) * 1000
 
 
-def stream() -> None:
+def stream(render: Render) -> None:
     """Render an answer as often as it would be shown."""
     for end in range(STEP, len(ANSWER) + STEP, STEP):
-        telegram_parts(ANSWER[:end], is_final=False)
+        render(ANSWER[:end], is_final=False)
+
+
+def rows(render: Render) -> Iterator[tuple[str, float]]:
+    """Measure one platform's rendering."""
+    snapshots = -(-len(ANSWER) // STEP)
+    yield f"final, {len(ANSWER)} characters", measure(lambda: render(ANSWER), 300)
+    yield "last snapshot of the same", measure(lambda: render(ANSWER, is_final=False), 300)
+    yield f"{snapshots} snapshots while it grows", measure(lambda: stream(render), 10)
+    yield "final, 50 times as long", measure(lambda: render(ANSWER * 50), 10)
+    yield "1 MB of prose", measure(lambda: render("word and " * 111_000), 5)
+    yield "20,000 nested quotes", measure(lambda: render(">" * 20_000 + "x"), 5)
 
 
 def main() -> None:
     """Print the costs."""
-    snapshots = -(-len(ANSWER) // STEP)
-    rows = [
-        (f"final, {len(ANSWER)} characters", measure(lambda: telegram_parts(ANSWER), 300)),
-        (
-            "last snapshot of the same",
-            measure(lambda: telegram_parts(ANSWER, is_final=False), 300),
-        ),
-        ("the same as plain text", measure(lambda: plain_parts(ANSWER), 300)),
-        (f"{snapshots} snapshots while it grows", measure(stream, 10)),
-        ("final, 50 times as long", measure(lambda: telegram_parts(ANSWER * 50), 10)),
-        ("1 MB of prose", measure(lambda: telegram_parts("word and " * 111_000), 5)),
-        ("20,000 nested quotes", measure(lambda: telegram_parts(">" * 20_000 + "x"), 5)),
+    found = [
+        *(("telegram: " + name, cost) for name, cost in rows(telegram_parts)),
+        ("telegram: the same as plain text", measure(lambda: plain_parts(ANSWER), 300)),
+        *(("discord: " + name, cost) for name, cost in rows(discord_parts)),
+        ("a formula for the first time", measure(lambda: readable.__wrapped__(FORMULA), 300)),
     ]
-    for name, milliseconds in rows:
-        sys.stdout.write(f"{name:<32}{milliseconds:>9.2f} ms\n")
+    for name, milliseconds in found:
+        sys.stdout.write(f"{name:<42}{milliseconds:>9.2f} ms\n")
 
 
 if __name__ == "__main__":
