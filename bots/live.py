@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # A pause this short is waited for on the spot; one that is longer is the caller's to plan.
 SHORT_PAUSE = 1.0
+# A chat that shows nothing yet is tried again when the platform says, but not sooner than this.
+SOON = 0.1
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -115,9 +117,16 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
             return
         except (DeliveryError, StoreError) as error:
             log.debug("preview pauses: %s", error)
-            asked = error.retry_after if isinstance(error, DeliveryError) else None
-            pause, patience = max(asked or 0.0, screen.pace.edit), 0.0
+            pause, patience = _pause_after(error, screen.pace, is_seen=length > 0), 0.0
         await reply.has_closed(within=pause)
+
+
+def _pause_after(error: DeliveryError | StoreError, pace: Pace, *, is_seen: bool) -> float:
+    """Return the seconds until a failed preview is tried again."""
+    asked = error.retry_after if isinstance(error, DeliveryError) else None
+    if asked is None or is_seen:
+        return max(asked or 0.0, pace.edit)
+    return max(asked, min(SOON, pace.edit))
 
 
 async def _update(reply: Reply, screen: Screen[P], parts: Sequence[P]) -> float:

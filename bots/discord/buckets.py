@@ -15,8 +15,11 @@ PAUSED = "Discord asks for a pause."
 PER_SECOND = 50
 # So many are left over, as what leaves in one second may arrive in another.
 _MARGIN = 2
-# The rest is for final texts, so that no preview anywhere can hold one up.
+# Of these, what a preview may use up: the rest is for final texts, so that no preview anywhere
+# holds one up. Who sees nothing yet comes before who sees an answer grow, and a sign that the
+# bot writes after both.
 _PREVIEWS = 0.6
+_OTHER_PREVIEWS = {"POST /channels/{}/messages": 0.8, "POST /channels/{}/typing": 0.4}
 # A timer may ring this early.
 _TIMER_SECONDS = 0.001
 # Answers under way will tell how things stand.
@@ -116,7 +119,7 @@ class Limits:
     """All buckets of one bot, and the limit over all of them."""
 
     def __init__(self, per_second: int = PER_SECOND) -> None:
-        self._most = {False: per_second - _MARGIN, True: int(per_second * _PREVIEWS)}
+        self._per_second = per_second
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._names: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
@@ -181,8 +184,14 @@ class Limits:
             return until - now
         while self._sent and self._sent[0] <= now - 1.0:
             self._sent.popleft()
-        over = len(self._sent) - self._most[is_preview]
+        over = len(self._sent) - self._most(route, is_preview=is_preview)
         return self._sent[over] + 1.0 - now if over >= 0 else 0.0
+
+    def _most(self, route: Route, *, is_preview: bool) -> int:
+        """Return how many calls in a second, whatever they are, such a call may be the last of."""
+        if not is_preview:
+            return self._per_second - _MARGIN
+        return int(self._per_second * _OTHER_PREVIEWS.get(route.name, _PREVIEWS))
 
     def _bucket(self, route: Route, now: float) -> Bucket:
         name = self._names.get(route.name, route.name)

@@ -225,6 +225,16 @@ async def test_a_failed_preview_shows_the_newest_text_later() -> None:
     assert paper.calls == ["first", "first", "first"]
 
 
+async def test_a_first_text_waits_no_longer_than_the_platform_asks() -> None:
+    """The pace of edits is for what can be seen already."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper(pace=live.Pace(edit=60.0, typing_after=60.0))
+    paper.faults = [DeliveryError("slow down", retry_after=0.01)]
+    async with preview(reply, paper):
+        reply.grow("one")
+        await paper.until(lambda: paper.shown)
+    assert paper.calls == ["first", "first"]
+
+
 async def test_a_failing_store_does_not_end_the_preview() -> None:
     """A receipt that cannot be written is remembered in memory."""
 
