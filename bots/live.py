@@ -32,6 +32,7 @@ class Pace:
         refresh: A draft is sent again after so long without a change, before it fades.
         typing_after: Silence before the chat is told that the bot writes.
         typing_every: From one such sign to the next.
+        call: A call is given up after so long, unless something could stand twice by that.
     """
 
     draft: float = 0.6
@@ -39,6 +40,7 @@ class Pace:
     refresh: float = 20.0
     typing_after: float = 0.5
     typing_every: float = 4.5
+    call: float = 5.0
 
 
 class Screen(Protocol[P]):

@@ -62,7 +62,7 @@ class DiscordBot:
         self._pace = pace
         self._pause = pause
         self._largest_file = largest_file
-        self._rest = Rest(token, proxy=proxy)
+        self._rest = Rest(token, proxy=proxy, preview_seconds=pace.call)
         self._notes = Notes()
         self._interactions = Interactions(
             rest=self._rest,

@@ -22,6 +22,7 @@ from bots.discord.refusals import (
 )
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
+from bots.discord.transport import PREVIEW_SECONDS
 from bots.live import Pace
 from bots.markup import DiscordPart, discord_parts
 from core.errors import DeliveryError, GoneError
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 # A channel takes 5 posts and 5 edits in 5 seconds (no promise; what its answers have said,
 # 2026-11), of which previews leave one. The typing sign "expires after 10 seconds", discord.com/
 # developers/docs/resources/channel#trigger-typing-indicator, 2026-11.
-PACE = Pace(edit=1.2, typing_every=8.0)
+PACE = Pace(edit=1.2, typing_every=8.0, call=PREVIEW_SECONDS)
 # So long a call waits until Discord has been told that an answer follows.
 ACK_SECONDS = 5.0
 PREVIEW_ACK_SECONDS = 2.0

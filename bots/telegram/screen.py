@@ -11,14 +11,11 @@ import telegram
 
 from bots.live import Pace
 from bots.markup import Entity, Part, telegram_parts
-from bots.telegram.transport import seconds
+from bots.telegram.transport import READ_SECONDS, seconds
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
 
 log = logging.getLogger(__name__)
-
-# A preview is worth less than this wait; the final text has the transport's patience.
-PREVIEW_SECONDS = 5.0
 
 _UNREACHABLE = "Telegram cannot be reached right now."
 _PAUSED = "Telegram asks for a pause in this chat."
@@ -143,6 +140,7 @@ class TelegramScreen:
                 int(ref),
                 api_kwargs=entities,
                 link_preview_options=_NO_PREVIEW,
+                read_timeout=READ_SECONDS if self._reply.is_final else self.pace.call,
             )
 
         with self._errors():
@@ -179,7 +177,7 @@ class TelegramScreen:
                 part.text,
                 message_thread_id=self._thread,
                 api_kwargs=entities,
-                read_timeout=PREVIEW_SECONDS,
+                read_timeout=self.pace.call,
             )
 
         with self._errors():
@@ -198,7 +196,7 @@ class TelegramScreen:
                 self._chat,
                 telegram.constants.ChatAction.TYPING,
                 self._thread,
-                read_timeout=PREVIEW_SECONDS,
+                read_timeout=self.pace.call,
             )
 
     @property

@@ -11,7 +11,7 @@ import pytest
 from bots.telegram import TelegramBot
 from core.errors import DeliveryError, FetchError
 from core.types import Voice
-from tests.bots.telegram_steps import final, open_bot, preview, reply_in
+from tests.bots.telegram_steps import final, open_bot, reply_in
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
 
@@ -21,12 +21,6 @@ def voice_in(room: Room, data: bytes, **about: Any) -> Voice:
     message = room.say_voice(room.members[0], data, **about)
     voice = message.content["voice"]
     return Voice(ref=voice["file_id"], size=voice["file_size"], mime="audio/ogg")
-
-
-async def test_a_recording_is_fetched(bot: TelegramBot, private: Room) -> None:
-    """The bytes come as they were sent."""
-    data = bytes(range(256)) * 1000
-    assert await bot.fetch(voice_in(private, data)) == data
 
 
 async def test_a_recording_above_the_limit_is_not_fetched(
@@ -41,14 +35,6 @@ async def test_a_recording_above_the_limit_is_not_fetched(
         await bot.fetch(dataclasses.replace(voice, size=None))
 
 
-async def test_reading_stops_at_the_limit(telegram_server: TelegramServer, private: Room) -> None:
-    """A file that holds more than it claims is not read to its end."""
-    voice = voice_in(private, b"x" * (3 << 20), size=10)
-    async with open_bot(telegram_server, largest_file=1 << 20) as bot:
-        with pytest.raises(FetchError, match="at most 1 MB"):
-            await bot.fetch(voice)
-
-
 @pytest.mark.parametrize(
     ("method", "fault", "error"),
     [
@@ -61,8 +47,6 @@ async def test_reading_stops_at_the_limit(telegram_server: TelegramServer, priva
         ("getFile", {"retry_after": 3}, DeliveryError),
         ("getFile", {"status": 500}, DeliveryError),
         ("file", {"status": 404}, FetchError),
-        ("file", {"status": 500}, DeliveryError),
-        ("file", {"status": 502, "is_html": True}, DeliveryError),
     ],
 )
 async def test_what_cannot_be_fetched_is_said(  # noqa: PLR0917 - a table
@@ -115,22 +99,6 @@ async def test_the_token_is_never_seen(
     shown = "".join(seen) + caplog.text
     assert telegram_server.token.partition(":")[2] not in shown
     assert "my secret" not in caplog.text
-
-
-async def test_an_answer_that_does_not_come_is_given_up(
-    telegram_server: TelegramServer, private: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A draft is not waited for as long as a message, and the final text is sent all the same."""
-    monkeypatch.setattr("bots.telegram.screen.PREVIEW_SECONDS", 0.05)
-    held = telegram_server.delay_next("sendMessageDraft")
-    async with open_bot(telegram_server) as bot:
-        reply = reply_in(private)
-        async with preview(bot, reply):
-            reply.grow("One")
-            await private.until(lambda: len(private.calls) > 1)
-            held.release()
-        await final(bot, reply, "One two")
-    assert [message.text for message in private.answers] == ["One two"]
 
 
 @pytest.mark.parametrize("is_named", [True, False])
