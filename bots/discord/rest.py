@@ -6,7 +6,13 @@ from typing import Any
 
 from bots.discord.buckets import PER_SECOND
 from bots.discord.ticket import Ticket
-from bots.discord.transport import FILE_NAME, PREVIEW_SECONDS, RefusedError, Transport
+from bots.discord.transport import (
+    FILE_NAME,
+    PREVIEW_SECONDS,
+    TOTAL_SECONDS,
+    RefusedError,
+    Transport,
+)
 from core.errors import DeliveryError
 
 __all__ = ["Body", "RefusedError", "Rest"]
@@ -186,8 +192,13 @@ class Rest:
     async def post_by(
         self, ticket: Ticket, body: Body, *, is_preview: bool = False
     ) -> dict[str, Any]:
-        """Post a further answer to an interaction; return it. It has no nonce."""
-        return await self._write("POST", _hook(ticket), body, is_preview=is_preview)
+        """Post a further answer to an interaction; return it.
+
+        It has no nonce, and is waited for long, since it stands twice if it is posted again.
+        """
+        return await self._write(
+            "POST", _hook(ticket), body, is_preview=is_preview, seconds=TOTAL_SECONDS
+        )
 
     async def edit_by(
         self, ticket: Ticket, message: str, body: Body, *, is_preview: bool = False
@@ -226,12 +237,19 @@ class Rest:
         return found
 
     async def _write(
-        self, method: str, path: str, body: Body, *, is_preview: bool
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        *,
+        is_preview: bool,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         fields = body.posted() if method == "POST" else body.edited()
-        return _checked(
-            await self._transport.call(method, path, fields, file=body.file, is_preview=is_preview)
+        found = await self._transport.call(
+            method, path, fields, file=body.file, is_preview=is_preview, seconds=seconds
         )
+        return _checked(found)
 
 
 def _hook(ticket: Ticket) -> str:

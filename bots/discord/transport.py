@@ -112,7 +112,7 @@ class Transport:
         *,
         file: str = "",
         is_preview: bool = False,
-        seconds: float = TOTAL_SECONDS,
+        seconds: float | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         """Make a call; return the JSON it answers, or an empty mapping.
 
@@ -122,7 +122,7 @@ class Transport:
             fields: The body, for JSON; None for none.
             file: What stands in a file that goes with them; empty for none.
             is_preview: It gives way to final texts, and does not take long.
-            seconds: The most it takes otherwise.
+            seconds: The most it takes; None for what is usual.
 
         Raises:
             DeliveryError: Not now. With `retry_after`, Discord did not carry it out; without,
@@ -140,7 +140,7 @@ class Transport:
                 headers=self._headers(route, is_form=bool(file), is_empty=fields is None),
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(
-                    total=self._preview_seconds if is_preview else seconds,
+                    total=seconds or (self._preview_seconds if is_preview else TOTAL_SECONDS),
                     sock_connect=CONNECT_SECONDS,
                 ),
                 allow_redirects=False,

@@ -64,6 +64,23 @@ async def test_an_interactions_answer_takes_the_place_of_thinking(
     assert discord_server.remarks == []
 
 
+async def test_a_further_answer_that_takes_long_stands_once(
+    discord_server: DiscordServer, bot: Bot, channel: Channel, ann: User
+) -> None:
+    """Since it has no nonce, even a preview waits until it is confirmed."""
+    discord_server.limits = Limits.unlimited()
+    interaction, ticket = await asked(bot, channel, ann)
+    reply = reply_in(channel, to=ticket)
+    async with preview(bot, reply):
+        slow = discord_server.hold_next("create_followup_message")
+        reply.grow(LONG)
+        await channel.until(lambda: slow.used)
+        # Longer than any other call of a preview may take.
+        asyncio.get_running_loop().call_later(0.5, slow.release)
+    await final(bot, reply, LONG)
+    assert " ".join(interaction.texts).split() == LONG.split()
+
+
 async def test_a_hidden_answer_stays_hidden(bot: Bot, channel: Channel, ann: User) -> None:
     """All of its messages are seen by who asked, and by nobody else."""
     interaction, ticket = await asked(bot, channel, ann, is_hidden=True)
