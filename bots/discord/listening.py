@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from bots.discord.incoming import MALFORMED, from_message
+from bots.discord.incoming import MALFORMED, User, from_message
 from core.errors import StoreError
 from core.protocols import Inbox
 from core.types import Chat, Incoming, Seen
@@ -58,7 +58,7 @@ class Listening:
         client: discord.Client,
         inbox: Inbox,
         *,
-        take_in: Callable[[discord.Interaction], Awaitable[None]],
+        take_in: Callable[[discord.Interaction], Coroutine[None, None, None]],
         pause: float,
     ) -> None:
         self._client = client
@@ -122,10 +122,15 @@ class Listening:
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, which cannot wait for what came before it."""
-        if task := asyncio.current_task():
-            self._taking.add(task)
-            task.add_done_callback(self._taking.discard)
-        await self._take_in(interaction)
+        task = asyncio.create_task(self._take_in(interaction))
+        self._taking.add(task)
+        task.add_done_callback(self._note_taken)
+
+    def _note_taken(self, task: "asyncio.Task[None]") -> None:
+        """See that a bug ends listening: the SDK would only log what its handlers raise."""
+        self._taking.discard(task)
+        if not task.cancelled() and task.exception():
+            self._events.put_nowait(_Event(ref="", store=lambda: task))
 
     def _note_connected(self) -> None:
         self.is_connected = True
@@ -260,19 +265,30 @@ class Listening:
         if not isinstance(channel, discord.abc.Messageable):
             return []
         missed: list[Incoming] = []
+        authors: dict[int, User] = {}
         async for message in channel.history(limit=MOST_MISSED):
             if discord.utils.snowflake_time(message.id).timestamp() * 1000 < seen.sent_at:
                 break
-            if self._read(message):
-                await _learn_member(message)
-                missed.extend(filter(None, [self._read(message)]))
+            incoming = self._read(message)
+            if incoming and incoming.sent_at > seen.sent_at:  # else the inbox knows it again
+                await _learn_author(message, authors)
+                incoming = self._read(message)
+            missed.extend(filter(None, [incoming]))
         return missed[::-1]
 
 
-async def _learn_member(message: discord.Message) -> None:
-    """Complete a message from the history, which does not say which roles its author has."""
-    if message.guild and not isinstance(message.author, discord.Member):
+async def _learn_author(message: discord.Message, known: dict[int, User]) -> None:
+    """Complete a message from the history, which does not say which roles its author has.
+
+    Discord allows few such calls, so that each author is asked for once.
+    """
+    author = message.author
+    if not message.guild or isinstance(author, discord.Member):
+        return
+    if author.id not in known:
         try:
-            message.author = await message.guild.fetch_member(message.author.id)
+            known[author.id] = await message.guild.fetch_member(author.id)
         except discord.NotFound:
             log.debug("the author of message %s has left", message.id)
+            known[author.id] = author
+    message.author = known[author.id]
