@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.telegram import TelegramBot
+from tests.bots.stages import STAGES, Stage
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
@@ -27,3 +28,12 @@ def private(telegram_server: TelegramServer) -> Room:
 def group(telegram_server: TelegramServer) -> Room:
     """A group with Ann in it."""
     return telegram_server.group("Friends", [telegram_server.user("Ann")])
+
+
+@pytest.fixture(params=STAGES)
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A place on each platform in turn, with a bot that listens."""
+    async with STAGES[request.param]() as stage:
+        await stage.serving.begin()
+        yield stage
+        await stage.serving.end()

@@ -15,6 +15,7 @@ class Inbox:
         edits: What was said to be edited.
         deleted: What was said to be deleted: the chat's ref and the message.
         known: What `seen` returns.
+        looks: How often that was asked for.
         then: Awaited with every message that was taken in; None for nothing.
     """
 
@@ -30,6 +31,7 @@ class Inbox:
         self.edits: list[Incoming] = []
         self.deleted: list[tuple[str, str]] = []
         self.known = known or []
+        self.looks = 0
         self.then = then
 
     async def receive(self, incoming: Incoming) -> None:
@@ -53,6 +55,7 @@ class Inbox:
 
     async def seen(self, platform: str) -> list[Seen]:
         """Return what is known."""
+        self.looks += 1
         await self._meet_fault()
         return [seen for seen in self.known if seen.chat.platform == platform]
 

@@ -22,6 +22,7 @@ from core.errors import FetchError, StoreError
 from core.reply import Reply
 from core.types import Incoming, Voice
 from tests.bots.inbox import Inbox
+from tests.bots.terminal_steps import visible
 
 HEIGHT = 12
 CTRL_C, CTRL_D, ENTER, TAB = "\x03", "\x04", "\r", "\t"
@@ -57,7 +58,7 @@ class Chat:
 
     def see(self) -> str:
         """Return what the terminal and its scrollback show."""
-        return visible(self.out.getvalue())
+        return visible(self.out.getvalue(), height=HEIGHT)
 
     def shows_last(self, words: str) -> bool:
         """Say whether what they see ends with `words`."""
@@ -80,24 +81,6 @@ async def until(is_true: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not is_true():  # noqa: ASYNC110 - what a screen shows rings no bell
             await asyncio.sleep(0.005)
-
-
-def visible(output: str) -> str:
-    """Return what a terminal of unlimited scrollback shows after `output`."""
-    rows = [""]
-    row = 0
-    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", output):
-        if piece == "\n":
-            row += 1
-            rows += [""] * (row + 1 - len(rows))
-        elif piece.endswith("A") and piece.startswith("\x1b"):
-            row -= int(piece[2:-1])
-            assert row > len(rows) - 1 - HEIGHT, "moved above the top of the terminal"
-        elif piece == "\x1b[2K":
-            rows[row] = ""
-        elif piece[0] not in "\x1b\r":
-            rows[row] += piece
-    return "\n".join(line.rstrip() for line in rows).rstrip()
 
 
 def offered() -> str:
@@ -326,15 +309,6 @@ async def test_tries_again_when_a_message_cannot_be_stored(chat: Chat) -> None:
     chat.keys.send_text("hello" + ENTER)
     await get(chat.inbox, 1)
     assert "The disk is full." in chat.see()
-
-
-async def test_an_unforeseen_failure_ends_the_chat(keys: PipeInput) -> None:
-    """An error that no contract names is not swallowed."""
-    inbox = Inbox(ZeroDivisionError())
-    screen = Terminal((), source=keys, sink=DummyOutput(), console=Console(file=io.StringIO()))
-    keys.send_text("x" + ENTER)
-    with pytest.raises(ZeroDivisionError):
-        await ConsoleBot(commands=(), screen=screen).listen(inbox)
 
 
 async def test_remembers_what_was_typed_for_its_owner_only(chat: Chat, state: Path) -> None:

@@ -67,14 +67,6 @@ async def test_a_group_sees_a_reply_that_is_edited(
     assert telegram_server.remarks == []
 
 
-async def test_a_question_that_was_deleted_is_still_answered(
-    bot: TelegramBot, group: Room
-) -> None:
-    """The answer does not depend on the message it replies to."""
-    await final(bot, reply_in(group, to=4711), "Here.")
-    assert group.answers[0].reply_to is None
-
-
 async def test_a_topic_is_answered_in_the_topic(telegram_server: TelegramServer) -> None:
     """A forum topic's messages and typing signs stay in it; a deleted topic is gone."""
     ann = telegram_server.user("Ann")
@@ -155,18 +147,6 @@ async def test_refused_entities_are_dropped(
     assert "bold" not in caplog.text
 
 
-async def test_after_a_crash_what_stands_is_edited(bot: TelegramBot, group: Room) -> None:
-    """A receipt is edited; what stands already counts as done; what is needless goes."""
-    first = reply_in(group)
-    await final(bot, first, "The answer.")
-    await final(bot, reply_in(group), "Needless.")
-    ids = [message.id for message in group.answers]
-    await final(bot, reply_in(group, posted=ids), "The answer.")
-    assert [(message.id, message.text) for message in group.answers] == [(ids[0], "The answer.")]
-    await final(bot, reply_in(group, posted=ids[:1]), "Another.")
-    assert [(message.id, message.text) for message in group.answers] == [(ids[0], "Another.")]
-
-
 async def test_a_message_somebody_deleted_is_sent_anew(bot: TelegramBot, group: Room) -> None:
     """An answer that was removed while it grew stands in the end, as a reply again."""
     question = group.say(group.members[0], "/ask")
@@ -198,49 +178,17 @@ async def test_a_message_that_cannot_be_edited_is_replaced_once(
     assert kinds(group).count("sendMessage") <= 2
 
 
-async def test_a_lost_confirmation_may_double_a_message_but_not_an_edit(
-    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+async def test_a_token_that_is_refused_for_a_while_costs_no_text(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room
 ) -> None:
-    """The one window in which something may appear twice: a send whose answer was lost."""
-    reply = reply_in(group)
-    telegram_server.drop_next("sendMessage", is_done=True)
-    with pytest.raises(DeliveryError):
-        await final(bot, reply, "One")
-    await bot.deliver(reply)
-    assert [message.text for message in group.answers] == ["One", "One"]
-    telegram_server.drop_next("editMessageText", is_done=True)
-    with pytest.raises(DeliveryError):
-        await final(bot, reply, "Two")
-    await bot.deliver(reply)
-    assert [message.text for message in group.answers] == ["One", "Two"]
-
-
-@pytest.mark.parametrize("status", [500, 502, 401])
-async def test_a_server_out_of_order_is_tried_again_later(
-    telegram_server: TelegramServer, bot: TelegramBot, private: Room, status: int
-) -> None:
-    """Failures of the server are the caller's to retry, with a text fit for a person."""
-    telegram_server.fail_next("sendMessage", status=status, is_html=status == 502)
+    """Whether it is revoked is for polling to find out."""
+    telegram_server.fail_next("sendMessage", status=401, description="Unauthorized")
     reply = reply_in(private)
     with pytest.raises(DeliveryError, match="cannot be reached") as caught:
         await final(bot, reply, "Hello")
     assert not isinstance(caught.value, GoneError)
     await bot.deliver(reply)
     assert len(private.answers) == 1
-
-
-async def test_a_blocked_bot_gives_up(
-    telegram_server: TelegramServer, bot: TelegramBot, private: Room
-) -> None:
-    """Who blocked the bot is not written to, and nothing is raised while the reply grows."""
-    telegram_server.block(private.members[0])
-    reply = reply_in(private)
-    task = asyncio.create_task(bot.deliver(reply))
-    reply.grow("One")
-    async with asyncio.timeout(10):
-        await task
-    with pytest.raises(GoneError):
-        await final(bot, reply, "One")
 
 
 @pytest.mark.parametrize(

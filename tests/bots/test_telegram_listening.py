@@ -14,7 +14,6 @@ from aiohttp import web
 
 from bots.telegram import TelegramBot
 from core.errors import SettingsError, StoreError
-from core.types import Incoming
 from tests.bots.inbox import Inbox
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import TelegramServer
@@ -76,47 +75,6 @@ async def test_what_the_store_does_not_take_is_handed_over_again(
     assert first < last
     assert caplog.text.count("The disk is full.") == 1
     assert "Still." not in caplog.text
-
-
-async def test_an_edit_is_handed_over_as_one(telegram_server: TelegramServer) -> None:
-    """It names the message it replaces, and is no message of its own."""
-    ann, inbox = telegram_server.user("Ann"), Inbox(None, StoreError("The disk is full."))
-    chat = telegram_server.private(ann)
-    message = chat.say(ann, "Helo")
-    chat.edit(message, "Hello")
-    last = last_update(telegram_server)
-    async with listening(telegram_server, inbox):
-        await telegram_server.until(lambda: telegram_server.updates.confirmed == last)
-    assert inbox.texts == ["Helo"]
-    assert [(edit.message, edit.text) for edit in inbox.edits] == [
-        (inbox.messages[0].message, "Hello")
-    ]
-
-
-async def test_what_was_not_stored_comes_again_after_a_restart(
-    telegram_server: TelegramServer,
-) -> None:
-    """Ending while a message is being stored leaves it with the server, under the same event."""
-    ann = telegram_server.user("Ann")
-    telegram_server.private(ann).say(ann, "Hello")
-    begun: list[Incoming] = []
-    arrived = asyncio.Event()
-
-    async def receive(incoming: Incoming) -> None:
-        begun.append(incoming)
-        arrived.set()
-        await asyncio.Event().wait()
-
-    async with open_bot(telegram_server) as bot:
-        task = asyncio.create_task(bot.listen(Inbox(then=receive)))
-        await asyncio.wait_for(arrived.wait(), 10)
-        task.cancel()
-        await asyncio.wait({task}, timeout=5)
-        assert task.cancelled()
-    inbox = Inbox()
-    async with listening(telegram_server, inbox):
-        await telegram_server.until(lambda: inbox.messages)
-    assert inbox.messages == begun
 
 
 async def test_an_unreadable_update_is_set_aside(
@@ -230,15 +188,6 @@ async def test_a_wrong_token_is_the_owners_to_mend(
             await bot.listen(Inbox())
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert token not in shown
-
-
-async def test_a_bug_in_the_receiver_is_not_hidden(telegram_server: TelegramServer) -> None:
-    """Only a failing store is worth another attempt."""
-    ann = telegram_server.user("Ann")
-    telegram_server.private(ann).say(ann, "Hello")
-    async with open_bot(telegram_server) as bot:
-        with pytest.raises(ZeroDivisionError):
-            await bot.listen(Inbox(ZeroDivisionError()))
 
 
 async def test_a_server_that_talks_nonsense_is_outlived() -> None:

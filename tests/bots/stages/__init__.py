@@ -1,0 +1,21 @@
+"""Every platform as the same stage, on which one contract is played (`tests/bots/test_contract*`).
+
+A new platform is one more entry of STAGES.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+from tests.bots.stages import console, discord, telegram
+from tests.bots.stages.stage import LARGEST_FILE, TROUBLES, Stage, until
+
+__all__ = ["LARGEST_FILE", "STAGES", "TROUBLES", "Stage", "until"]
+
+STAGES: Mapping[str, Callable[[], AbstractAsyncContextManager[Stage]]] = {
+    "telegram-private": telegram.private_chat,
+    "telegram-group": telegram.group,
+    "discord-direct": discord.direct,
+    "discord-channel": discord.channel,
+    "discord-command": discord.command,
+    "console": console.terminal,
+}
