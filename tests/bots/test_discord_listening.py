@@ -127,18 +127,20 @@ async def test_roles_of_missed_messages_are_learned(
     assert f"discord:{pupils.id}" in inbox.messages[0].person.groups
 
 
-async def test_roles_are_asked_for_once(discord_server: DiscordServer, ann: User) -> None:
+@pytest.mark.parametrize(("is_known", "times"), [(True, 0), (False, 1)])
+async def test_roles_are_asked_for_once(
+    discord_server: DiscordServer, ann: User, times: int, *, is_known: bool
+) -> None:
     """Of each author, and of none whose message was taken in: such calls are limited closely."""
     channel = discord_server.guild("School", ann).channel("general")
-    me = discord_server.bot.mention
-    messages = [channel.say(ann, f"{me} {number}") for number in range(4)]
-    sent_at = [(message.id >> 22) + discord.utils.DISCORD_EPOCH for message in messages]
-    for newest, times in ((sent_at[-1], 0), (sent_at[0] - 1, 1)):
-        inbox = Inbox(known=[seen(channel, newest)])
-        async with listening(discord_server, inbox):
-            await until(lambda inbox=inbox: inbox.texts[-1:] == ["3"])  # type: ignore[misc]
-        asked = [call for call in discord_server.calls if call.name == "get_guild_member"]
-        assert len(asked) == times
+    for number in range(4):
+        newest = channel.say(ann, f"{discord_server.bot.mention} {number}")
+    sent_at = (newest.id >> 22) + discord.utils.DISCORD_EPOCH if is_known else 0
+    inbox = Inbox(known=[seen(channel, sent_at)])
+    async with listening(discord_server, inbox):
+        await until(lambda: inbox.texts[-1:] == ["3"])
+    asked = [call for call in discord_server.calls if call.name == "get_guild_member"]
+    assert len(asked) == times
 
 
 @pytest.mark.parametrize("fault", ["drop", "close", "reconnect"])
