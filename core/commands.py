@@ -13,6 +13,7 @@ from core.memory import Recalled
 from core.protocols import Store
 from core.types import Admitted, Chat, Incoming, Kind, Known, Lease, Message, Notice, Outcome, Turn
 from core.understand import Understanding, spoken
+from core.usage import Purse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Called:
     rooms: Rooms
     lease: Lease
     turn: Turn
+    purse: Purse
     arguments: str
 
     @property
@@ -198,7 +200,7 @@ async def _persona(called: Called) -> Answered:
 
 
 async def _transcribe(called: Called) -> Answered:
-    transcript = await called.rooms.understanding.hear(called.lease, called.turn)
+    transcript = await called.rooms.understanding.hear(called.lease, called.turn, called.purse)
     return plain(transcript.text)
 
 
@@ -211,7 +213,9 @@ async def _translate(called: Called) -> Answered:
         return Ask(instruction=instruction, text=incoming.quoted.text)
     if not incoming.voice and not (incoming.quoted and incoming.quoted.voice):
         raise InputError("Write `/translate` with a text, or reply with it to a message.")
-    transcript = await called.rooms.understanding.hear(called.lease, called.turn, to_english=True)
+    transcript = await called.rooms.understanding.hear(
+        called.lease, called.turn, called.purse, to_english=True
+    )
     if transcript.is_english:
         return plain(transcript.text)
     heard = spoken(transcript.text)

@@ -14,6 +14,16 @@ UNKNOWN_OUTPUT = 2_048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """STAND-IN until the table comes: micro-dollars per million tokens, or per minute."""
+
+    input: int | None = None
+    cached: int | None = None
+    output: int | None = None
+    audio_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A chat model.
 

@@ -1,6 +1,6 @@
 """The outside world, as core sees it: one protocol per edge."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from core.reply import Reply
@@ -12,14 +12,18 @@ from core.types import (
     Kind,
     Known,
     Lease,
+    Level,
+    Limit,
     Message,
     ModelEvent,
     Outcome,
     Outgoing,
     Pairing,
     Seen,
+    Standing,
     Transcript,
     Turn,
+    Unit,
     Usage,
     Voice,
 )
@@ -42,6 +46,9 @@ class Inbox(Protocol):
 
         A platform that does not keep for us what we missed can be asked for what came since.
         """
+
+
+HoldAudio = Callable[[Sequence[str], float], Awaitable[None]]
 
 
 class Bot(Protocol):
@@ -112,9 +119,16 @@ class Transcriber(Protocol):
     """Speech to text, whatever hears it."""
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return what is said in `audio`, translated into English if asked.
+
+        Args:
+            audio: The recording's bytes.
+            voice: What its platform says of it.
+            hold: Awaited before anything is paid, with the models that may be asked and the
+                seconds they will hear, at most; what it raises, this raises.
+            to_english: Translate.
 
         Raises:
             SpeechError: It cannot be heard: too large, too long, no known format, no sound.
@@ -189,8 +203,13 @@ class Store(Protocol):
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         """Commit a turn as a whole: history, usage, outbox, inbox; return what to deliver."""
 
-    async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
-        """Keep the transcript of message `index`, so that a retry does not pay for it again."""
+    async def heard(
+        self, lease: Lease, turn: Turn, index: int, transcript: Transcript, *, hold: str = ""
+    ) -> None:
+        """Keep the transcript of message `index`, so that a retry does not pay for it again.
+
+        What it cost takes the place of what was held.
+        """
 
     async def posted(self, turn: int, part: int, ref: str) -> None:
         """Keep the platform's id of a posted part of a turn's reply."""
@@ -210,11 +229,18 @@ class Store(Protocol):
         """
 
     async def compact(
-        self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()
+        self,
+        chat: int,
+        *,
+        old: int,
+        new: int,
+        summary: str,
+        usage: tuple[Usage, ...] = (),
+        hold: str = "",
     ) -> bool:
         """Let memory start at `new` with `summary`; False if its start is no longer `old`.
 
-        The usage is entered into the ledger either way.
+        The usage is entered into the ledger either way, in place of what was held.
         """
 
     async def forget(self, lease: Lease) -> None:
@@ -257,6 +283,34 @@ class Store(Protocol):
 
     async def admitted(self, place: str) -> list[Admitted]:
         """Return all that was admitted in a place, by name."""
+
+    async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
+        """Set an amount aside under all of the limits, or under none if one does not allow it.
+
+        What was held under the same name is let go first. It is settled by what is committed
+        for that work (`finish`, `heard`, `compact`), and counts no longer after an hour.
+
+        Args:
+            name: Of the work it is for.
+            limits: Where it counts, limited or not.
+            usd: In micro-dollars.
+            tokens: Likewise.
+        """
+
+    async def release_hold(self, name: str) -> None:
+        """Let go of what is held under a name."""
+
+    async def levels(self, limits: Sequence[Limit]) -> list[Level]:
+        """Return how far each limit is used up; nothing for what has none."""
+
+    async def cap(self, limit: Limit, unit: Unit, amount: int | None) -> None:
+        """Set a limit in place of that of the settings; None for no limit."""
+
+    async def uncap(self, limit: Limit, unit: Unit) -> None:
+        """Let the limit of the settings count again."""
+
+    async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
+        """Allow so much more in the present day or month."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

@@ -236,7 +236,7 @@ class Relay:
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
         began = time.monotonic()
-        working = Working(lease=held.lease, turn=turn, reply=reply)
+        working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
         preview = asyncio.create_task(bot.deliver(reply))
         try:

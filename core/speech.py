@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import models
 from core.errors import ModelError, SpeechError
+from core.protocols import HoldAudio
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.types import Transcript, Usage, Voice
@@ -71,7 +72,7 @@ class OpenAISpeech:
         await self._connection.close()
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return what is said; see `core.protocols.Transcriber`.
 
@@ -88,7 +89,10 @@ class OpenAISpeech:
         """
         recording = await asyncio.to_thread(self._examine, audio, voice)
         translators = [name for name in self._names if models.describe_speech(name).can_translate]
-        if to_english and translators:
+        is_translated = to_english and bool(translators)
+        # A translation that fails half-way is followed by a transcription of the whole.
+        await hold(self._names, recording.seconds * (2 if is_translated else 1))
+        if is_translated:
             try:
                 return await self._hear(recording, translators, to_english=True)
             except ModelError as error:

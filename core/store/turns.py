@@ -1,10 +1,9 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
-from collections.abc import Iterable
-
 from core.store.queue import check, unsent
+from core.store.spending import settle, spend
 from core.store.sqlite import Row, Tx
-from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn, Usage
+from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 
 
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
@@ -12,6 +11,7 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     row = check(tx, held)
     _remember(tx, row, turn, outcome)
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
+    settle(tx, turn.hold, outcome.usage)
     for message in turn.ids:
         if outcome.buried:
             tx.run(
@@ -39,11 +39,14 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     return unsent(tx, held, turn.id)
 
 
-def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+def heard(
+    tx: Tx, held: Lease, turn: Turn, index: int, *, transcript: Transcript, hold: str
+) -> None:
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
     spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+    settle(tx, hold, transcript.usage)
 
 
 def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
@@ -55,26 +58,6 @@ def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
         part,
         ref,
     )
-
-
-def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
-    """Enter paid calls into the ledger."""
-    for call in usage:
-        tx.run(
-            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
-            " milliseconds, is_estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            chat,
-            turn,
-            person,
-            call.purpose,
-            call.model,
-            call.input,
-            call.cached,
-            call.output,
-            round(call.seconds * 1000),
-            int(call.is_estimated),
-            tx.now,
-        )
 
 
 def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
