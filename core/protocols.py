@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
+from core.money import Level, Limit, Standing, Unit
 from core.reply import Reply
 from core.types import (
     Admitted,
@@ -12,18 +13,14 @@ from core.types import (
     Kind,
     Known,
     Lease,
-    Level,
-    Limit,
     Message,
     ModelEvent,
     Outcome,
     Outgoing,
     Pairing,
     Seen,
-    Standing,
     Transcript,
     Turn,
-    Unit,
     Usage,
     Voice,
 )

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import SettingsError
-from core.types import Scope, Span, Unit
+from core.money import Scope, Span, Unit
 
 # gpt-5.4-mini has no announced end (openai 3.54, types/shared/chat_model.py, 2026-11).
 CHAT_MODELS = ("gpt-5.4-mini",)

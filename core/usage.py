@@ -12,8 +12,9 @@ from datetime import datetime
 
 from core.errors import BudgetError
 from core.models import Price
+from core.money import Level, Limit, Scope, Span, Standing, Unit
 from core.protocols import Store
-from core.types import Level, Limit, Scope, Span, Standing, Unit, Usage
+from core.types import Usage
 
 MICRO = 1_000_000
 DIME = 100_000

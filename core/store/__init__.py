@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from core.errors import StoreError
+from core.money import Level, Limit, Standing, Unit
 from core.store import history, people, queue, spending, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
@@ -13,17 +14,13 @@ from core.types import (
     Kind,
     Known,
     Lease,
-    Level,
-    Limit,
     Message,
     Outcome,
     Outgoing,
     Pairing,
     Seen,
-    Standing,
     Transcript,
     Turn,
-    Unit,
     Usage,
 )
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.money import Level, Limit, Span, Standing, Unit
 from core.store.sqlite import Row, Tx
-from core.types import Level, Limit, Span, Standing, Unit, Usage
+from core.types import Usage
 
 HOLD_MS = 60 * 60 * 1000  # longer than any call takes
 KEPT_MS = 24 * 60 * 60 * 1000

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.protocols import Inbox
+from core.protocols import HoldAudio, Inbox
 from core.reply import Reply
 from core.types import (
     Chat,
@@ -58,6 +58,12 @@ def incoming(
 def said(text: str, *, role: Role = "user", name: str = "", tokens: int = 10) -> Message:
     """Return a message of the history that counts `tokens`."""
     return Message(role=role, content=text, name=name, tokens=tokens)
+
+
+async def free(names: Sequence[str], seconds: float) -> None:
+    """Hold nothing."""
+    assert names
+    assert seconds > 0
 
 
 class StandInClock:
@@ -136,9 +142,10 @@ class StandInTranscriber:
     translates: bool = True
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return the next words."""
+        await hold(("ear",), voice.seconds or 1.0)
         self.heard.append(audio)
         if self.gate:
             await self.gate.wait()
