@@ -6,6 +6,7 @@ from typing import Literal
 Scope = Literal["user", "chat", "all"]
 Span = Literal["day", "month"]
 Unit = Literal["usd", "tokens"]
+By = Literal["day", "person", "chat", "model", "purpose", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +65,27 @@ class Standing:
     refused: Level | None = None
     levels: tuple[Level, ...] = ()
     warned: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """A sum of paid calls.
+
+    Attributes:
+        id: What it is the sum of: a day (2026-11-21), a person's id, a chat's id in the store, a
+            model; empty for everything.
+        name: The same for people.
+        cached: The part of `input` billed as a repeated prefix.
+        cost: Of the calls whose price was known.
+        unpriced: How many calls' price was not.
+    """
+
+    id: str
+    name: str
+    calls: int
+    input: int
+    cached: int
+    output: int
+    seconds: float
+    cost: int
+    unpriced: int

@@ -1,9 +1,10 @@
 """The outside world, as core sees it: one protocol per edge."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from datetime import date
 from typing import Protocol
 
-from core.money import Level, Limit, Standing, Unit
+from core.money import By, Level, Limit, Standing, Total, Unit
 from core.reply import Reply
 from core.types import (
     Admitted,
@@ -299,6 +300,23 @@ class Store(Protocol):
 
     async def levels(self, limits: Sequence[Limit]) -> list[Level]:
         """Return how far each limit is used up; nothing for what has none."""
+
+    async def totals(
+        self,
+        by: By,
+        *,
+        since: date | None = None,
+        person: str | None = None,
+        chat: int | None = None,
+    ) -> list[Total]:
+        """Return sums of the ledger, the dearest first; those of days in their order.
+
+        Args:
+            by: What each is the sum of.
+            since: The first day; None for all.
+            person: Only theirs.
+            chat: Only of this chat, by its id in the store.
+        """
 
     async def cap(self, limit: Limit, unit: Unit, amount: int | None) -> None:
         """Set a limit in place of that of the settings; None for no limit."""

@@ -147,6 +147,7 @@ class Turns:
         self._rooms = Rooms(
             store=store,
             access=access,
+            spending=spending,
             understanding=understanding,
             models=models,
             personas=list(prompts),

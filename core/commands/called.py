@@ -9,7 +9,7 @@ from core.memory import Recalled
 from core.protocols import Store
 from core.types import Incoming, Kind, Lease, Message, Outcome, Turn
 from core.understand import Understanding
-from core.usage import Purse
+from core.usage import Purse, Spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Rooms:
 
     store: Store
     access: Access
+    spending: Spending
     understanding: Understanding
     models: Sequence[str]
     personas: Sequence[str]

@@ -1,11 +1,12 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from pathlib import Path
 
 from core.errors import StoreError
-from core.money import Level, Limit, Standing, Unit
-from core.store import history, people, queue, spending, turns
+from core.money import By, Level, Limit, Standing, Total, Unit
+from core.store import history, people, queue, spending, totals, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
     Admitted,
@@ -172,3 +173,13 @@ class DatabaseStore:
 
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         await self._run(spending.grant, limit, unit, amount)
+
+    async def totals(
+        self,
+        by: By,
+        *,
+        since: date | None = None,
+        person: str | None = None,
+        chat: int | None = None,
+    ) -> list[Total]:
+        return await self._run(totals.totals, by, since, person, chat)
