@@ -22,6 +22,7 @@ from core.relay import Relay
 from core.store import open_store
 from core.turns import Turns
 from core.understand import Understanding
+from core.usage import Spending
 
 log = logging.getLogger("causerie")
 
@@ -173,8 +174,10 @@ async def _open_relay(
         reply_tokens=brain.reply_tokens,
         factors=await store.calibrations(),
     )
+    spending = Spending(store, prices=brain.price, caps=chosen.caps, savings=chosen.near_limit)
     turns = Turns(
         store=store,
+        spending=spending,
         model=brain.model,
         understanding=Understanding(store, transcriber=brain.transcriber, bots=bots),
         access=access,

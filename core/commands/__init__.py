@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from core.commands import choosing, people, places, talking
+from core.commands import choosing, people, places, spending, talking
 from core.commands.called import (
     Again,
     Answered,
@@ -49,6 +49,9 @@ def _name(offers: Literal["models", "personas"]) -> Argument:
 
 _WHO = Argument(name="who", help="their code, or their id", is_required=True)
 _RECORDING = Argument(name="recording", help="a recording", kind="recording")
+_WHOM = Argument(name="whom", help="an id, `chat` or `everyone`", is_required=True)
+_HOW_MUCH = Argument(name="amount", help="such as $0.50, 20000 tokens, none", is_required=True)
+_SPAN = Argument(name="per", help="in which time", choices=spending.SPANS)
 COMMANDS = (
     Command(name="start", help="say hello", handler=talking.start),
     Command(name="help", help="show what I can do", handler=_help),
@@ -78,6 +81,15 @@ COMMANDS = (
     ),
     Command(name="context", help="show what I remember of this chat", handler=choosing.context),
     Command(
+        name="usage",
+        help="show what was spent, and what is left",
+        arguments=(
+            Argument(name="time", help="since when", choices=spending.PERIODS),
+            Argument(name="whose", help="whose; everyone's for owners", choices=spending.WHOSE),
+        ),
+        handler=spending.usage,
+    ),
+    Command(
         name="id", help="show your id and the chat's", handler=people.show_id, is_for_all=True
     ),
     Command(
@@ -104,6 +116,20 @@ COMMANDS = (
         ),
         handler=places.settings,
         is_for_hosts=True,
+    ),
+    Command(
+        name="limit",
+        help="set what somebody, this chat or everyone may spend",
+        arguments=(_WHOM, _HOW_MUCH, _SPAN),
+        handler=spending.limit,
+        is_for_owners=True,
+    ),
+    Command(
+        name="grant",
+        help="allow somebody, this chat or everyone more, once",
+        arguments=(_WHOM, _HOW_MUCH, _SPAN),
+        handler=spending.grant,
+        is_for_owners=True,
     ),
     Command(
         name="users", help="list who has written to me", handler=people.users, is_for_owners=True

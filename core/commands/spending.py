@@ -13,6 +13,7 @@ from core.usage import amount, dollars, resets
 PERIODS = ("day", "month", "year", "all")
 WHOSE = ("me", "chat", "everyone")
 SPANS = ("day", "month")
+UNITS: tuple[Unit, ...] = ("usd", "tokens")
 MOST_ROWS = 10
 _AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)\s*(\$|usd|tokens?)?", re.IGNORECASE)
 _SPANNED = {"day": "a day", "month": "a month"}
@@ -86,11 +87,11 @@ async def limit(called: Called) -> Answered:
     span: Span = "month" if re.search(r"\bmonth\b", rest) else "day"
     limit = called.rooms.spending.limit(*where, span)
     if re.search(r"\bdefault\b", rest):
-        for unit in ("usd", "tokens"):
+        for unit in UNITS:
             await called.rooms.store.uncap(limit, unit)
         return f"{_named(where)}: the limits of the settings count again for {_SPANNED[span]}."
     if re.search(r"\bnone\b", rest):
-        for unit in ("usd", "tokens"):
+        for unit in UNITS:
             await called.rooms.store.cap(limit, unit, None)
         return f"{_named(where)}: no limit for {_SPANNED[span]} any more."
     value, unit = _amount(rest)
