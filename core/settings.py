@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core import table
 from core.errors import SettingsError
 
 # gpt-5.4-mini has no announced end (openai 3.54, types/shared/chat_model.py, 2026-11).
@@ -41,6 +42,11 @@ def _check_key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def _check_table(value: Path) -> Path:
+    table.read(value)
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -54,6 +60,7 @@ Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Mode = Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+TableFile = Annotated[Path, AfterValidator(_check_table)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
 
@@ -88,6 +95,10 @@ class Settings(BaseSettings):
     speech_language: str | None = Field(
         None,
         description="language people speak, as ISO 639-1 (`de`); empty: detected",
+    )
+    model_table: TableFile | None = Field(
+        None,
+        description="your own JSON file of models: prices, limits, ends; see Models and prices",
     )
     context_tokens: int | None = Field(
         None,
@@ -160,7 +171,16 @@ class Settings(BaseSettings):
     @property
     def has_speech_server(self) -> bool:
         """Whether speech goes to a server; if not, embedded Whisper hears it."""
-        return bool(self.speech_api_key or self.speech_base_url) or self.has_model_server
+        return self._has_own_speech_server or self.has_model_server
+
+    @property
+    def speech_url(self) -> str | None:
+        """URL of the server that hears; None for OpenAI's own."""
+        return self.speech_base_url if self._has_own_speech_server else self.openai_base_url
+
+    @property
+    def _has_own_speech_server(self) -> bool:
+        return bool(self.speech_api_key or self.speech_base_url)
 
 
 S = TypeVar("S", bound=Settings)
