@@ -56,6 +56,9 @@ def run(arguments: Sequence[str]) -> int:
     command = parser.parse_args(arguments).command
     try:
         chosen = settings.load(BotSettings)
+        models.use(
+            chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url
+        )
         if command == "doctor":
             return asyncio.run(_examine(chosen))
         asyncio.run(_serve(chosen))
@@ -174,7 +177,7 @@ async def _open_relay(
         reply_tokens=brain.reply_tokens,
         factors=await store.calibrations(),
     )
-    spending = Spending(store, prices=brain.price, caps=chosen.caps, savings=chosen.near_limit)
+    spending = Spending(store, caps=chosen.caps, savings=chosen.near_limit)
     turns = Turns(
         store=store,
         spending=spending,
@@ -193,15 +196,32 @@ def _advise(chosen: BotSettings, brain: Brain) -> None:
     is_served = chosen.telegram_bot_token or chosen.discord_bot_token
     if is_served and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
+    if chosen.has_model_server:
+        _advise_of_ends(chosen.chat_model, "CHAT_MODEL")
+    if chosen.has_speech_server and all(map(models.ends_soon, chosen.speech_model)):
+        _advise_of_ends(chosen.speech_model, "SPEECH_MODEL")
     for name in brain.models:
-        if end := models.ends(name):
-            log.warning("%s is shut down on %s; set CHAT_MODEL to another one", name, end)
         if not models.describe(name).is_known and not brain.context_tokens:
             log.warning(
                 "the context window of %s is unknown, %d tokens are assumed; CONTEXT_TOKENS says "
                 "better",
                 name,
                 models.UNKNOWN_CONTEXT,
+            )
+
+
+def _advise_of_ends(names: Sequence[str], setting: str) -> None:
+    asked = models.serving(names)
+    for name in names:
+        end = models.ends_soon(name)
+        if end and name in asked:
+            log.warning("%s is shut down on %s; set %s to another one", name, end, setting)
+        elif end:
+            log.warning(
+                "%s was shut down on %s, so it is not asked; where it still serves, a file named "
+                "in MODEL_TABLE can say so",
+                name,
+                end,
             )
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core import table
 from core.errors import SettingsError
 from core.money import Scope, Span, Unit
 
@@ -55,6 +56,11 @@ def _micro(value: object) -> object:
     return math.floor(amount * 1_000_000)
 
 
+def _check_table(value: Path) -> Path:
+    table.read(value)
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -70,6 +76,7 @@ Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(
 # In micro-dollars, from a number of dollars.
 Dollars = Annotated[int, BeforeValidator(_micro)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+TableFile = Annotated[Path, AfterValidator(_check_table)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
 
@@ -104,6 +111,10 @@ class Settings(BaseSettings):
     speech_language: str | None = Field(
         None,
         description="language people speak, as ISO 639-1 (`de`); empty: detected",
+    )
+    model_table: TableFile | None = Field(
+        None,
+        description="your own JSON file of models: prices, limits, ends; see Models and prices",
     )
     context_tokens: int | None = Field(
         None,
@@ -231,7 +242,16 @@ class Settings(BaseSettings):
     @property
     def has_speech_server(self) -> bool:
         """Whether speech goes to a server; if not, embedded Whisper hears it."""
-        return bool(self.speech_api_key or self.speech_base_url) or self.has_model_server
+        return self._has_own_speech_server or self.has_model_server
+
+    @property
+    def speech_url(self) -> str | None:
+        """URL of the server that hears; None for OpenAI's own."""
+        return self.speech_base_url if self._has_own_speech_server else self.openai_base_url
+
+    @property
+    def _has_own_speech_server(self) -> bool:
+        return bool(self.speech_api_key or self.speech_base_url)
 
 
 S = TypeVar("S", bound=Settings)

@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.markdown import plain, with_end
 from core.memory import Memory, Recalled, weighed
+from core.models import serving
 from core.protocols import ChatModel, Store
 from core.reply import Reply
 from core.types import (
@@ -301,7 +302,7 @@ class Turns:
 
     def _names(self, turn: Turn) -> tuple[str, ...]:
         chosen = turn.state.model if turn.state.model in self._models else self._models[0]
-        return (chosen, *(name for name in self._models if name != chosen))
+        return serving([chosen, *(name for name in self._models if name != chosen)])
 
     async def _ask(
         self,

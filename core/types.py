@@ -199,6 +199,7 @@ class Usage:
 
     Attributes:
         cached: The part of `input` billed as a repeated prefix.
+        written: The part of `input` that the provider put into its cache, for a price.
         seconds: Of audio; 0 for text.
         is_estimated: The provider did not say (a cancelled or broken call, an old server).
         predicted: Our own count of `input` before the call, in reference tokens; 0 if none.
@@ -209,6 +210,7 @@ class Usage:
     model: str
     input: int = 0
     cached: int = 0
+    written: int = 0
     output: int = 0
     seconds: float = 0.0
     is_estimated: bool = False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from core import models
 from core.errors import BudgetError
 from core.models import Price
 from core.money import Level, Limit, Scope, Span, Standing, Unit
@@ -18,6 +19,7 @@ from core.types import Usage
 
 MICRO = 1_000_000
 DIME = 100_000
+THOUSAND = 1_000  # tokens of a prompt, to compare models by
 # Our count of a prompt may be off by so much where a model's own vocabulary is not known.
 MARGIN = 1.25
 
@@ -30,18 +32,28 @@ _WHOSE = {"user": "your limit", "chat": "the limit of this chat", "all": "my lim
 _SPAN = {"day": "today", "month": "this month"}
 
 
+def price_of(name: str) -> Price | None:
+    """Return what a model costs, be it one that writes or one that hears; None if unknown."""
+    return models.describe(name).price or models.describe_speech(name).price
+
+
 class Spending:
     """Knows prices and limits, and gives out purses.
 
     Args:
         store: Where it is held and entered.
-        prices: What a model costs; None when that is unknown.
         caps: The owner's limits, in micro-dollars and tokens.
         savings: What to try where little is left: a shorter `memory`, a cheaper `model`.
+        prices: What a model costs; None when that is unknown.
     """
 
     def __init__(
-        self, store: Store, *, prices: Prices, caps: Caps, savings: Collection[str] = ()
+        self,
+        store: Store,
+        *,
+        caps: Caps,
+        savings: Collection[str] = (),
+        prices: Prices = price_of,
     ) -> None:
         self._store = store
         self.savings = frozenset(savings)
@@ -72,8 +84,7 @@ class Spending:
 
     def _cost_of_turn(self, name: str) -> int | None:
         price = self.prices(name)
-        turn = Usage(purpose="chat", model=name, input=MICRO, output=MICRO // 10)
-        return None if price is None else cost(price, turn)
+        return price.cost(input=THOUSAND, output=THOUSAND // 10) if price else None
 
     def limit(self, scope: Scope, subject: str, span: Span) -> Limit:
         """Return the limit of the settings."""
@@ -127,8 +138,10 @@ class Purse:
             BudgetError: A limit does not allow it.
         """
         most = math.ceil(prompt * MARGIN)
+        # The dearest prompt is one that the provider puts into its cache as a whole.
         worst = [
-            self.cost(Usage(purpose="chat", model=n, input=most, output=reply)) for n in names
+            self.cost(Usage(purpose="chat", model=n, input=most, written=most, output=reply))
+            for n in names
         ]
         await self._hold(names, worst, most + reply, spent)
 
@@ -166,30 +179,19 @@ class Purse:
     def cost(self, call: Usage) -> int | None:
         """Return what a call costs, rounded up; None when its price is unknown."""
         price = self.prices(call.model)
-        return None if price is None else cost(price, call)
+        if price is None:
+            return None
+        return price.cost(
+            input=call.input,
+            cached=call.cached,
+            written=call.written,
+            output=call.output,
+            seconds=call.seconds,
+        )
 
     def priced(self, call: Usage) -> Usage:
         """Return a call with its cost."""
         return replace(call, cost=self.cost(call))
-
-
-def cost(price: Price, call: Usage) -> int | None:
-    """Return what a call costs in micro-dollars, rounded up; None when that is not known.
-
-    Hearing is billed by the minute where there is such a price, else by tokens.
-    """
-    if call.seconds and price.audio_minute is not None:
-        return _up(round(call.seconds * 1000) * price.audio_minute, 60_000)
-    if price.input is None or price.output is None:
-        return None
-    cached = min(call.cached, call.input)
-    cheap = price.input if price.cached is None else price.cached
-    total = (call.input - cached) * price.input + cached * cheap + call.output * price.output
-    return _up(total, MICRO)
-
-
-def _up(amount: int, divisor: int) -> int:
-    return -(-amount // divisor)
 
 
 def dollars(amount: int) -> str:

@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import AsyncIterator, Callable
+from datetime import date
 from typing import Any
 
 import av
 import pytest
 
+from core import models
 from core.errors import ModelError, SpeechError
 from core.speech import OpenAISpeech
 from core.types import Usage, Voice
@@ -281,6 +283,17 @@ async def test_a_model_that_translates_is_asked_to(
     (usage,) = heard.usage
     assert usage.model == "whisper-1"
     assert usage.seconds == pytest.approx(4, abs=1)
+
+
+async def test_a_model_that_was_shut_down_hears_nothing(
+    openai_server: OpenAIServer, connect: Connect
+) -> None:
+    """The next of the list is asked at once; the last one left is asked all the same."""
+    models.use(clock=lambda: date(2027, 2, 27))
+    raw = sound.voice_note(2)
+    await connect("whisper-1", "gpt-transcribe").transcribe(raw, VOICE, hold=free, to_english=True)
+    await connect("whisper-1").transcribe(raw, VOICE, hold=free)
+    assert [request.model for request in openai_server.requests] == ["gpt-transcribe", "whisper-1"]
 
 
 async def test_without_a_translator_the_words_come_as_spoken(
