@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import importlib.metadata
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -56,6 +58,9 @@ def run(arguments: Sequence[str]) -> int:
     command = parser.parse_args(arguments).command
     try:
         chosen = settings.load(BotSettings)
+        if chosen.tz:
+            os.environ["TZ"] = chosen.tz
+            time.tzset()
         models.use(
             chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url
         )
@@ -177,7 +182,9 @@ async def _open_relay(
         reply_tokens=brain.reply_tokens,
         factors=await store.calibrations(),
     )
-    spending = Spending(store, caps=chosen.caps, savings=chosen.near_limit)
+    spending = Spending(
+        store, caps=chosen.caps, savings=chosen.near_limit, has_footer=chosen.footer
+    )
     turns = Turns(
         store=store,
         spending=spending,

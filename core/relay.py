@@ -23,8 +23,9 @@ from core.errors import (
 )
 from core.protocols import Bot, Store
 from core.reply import Reply
-from core.turns import Turns, Working
+from core.turns import Turns
 from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Seen, Turn
+from core.working import Working
 
 log = logging.getLogger(__name__)
 

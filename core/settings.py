@@ -157,6 +157,9 @@ class Settings(BaseSettings):
         description="when little is left: look back less far (`memory`), ask cheaper models of "
         "CHAT_MODEL (`model`), both, or `none`",
     )
+    footer: bool = Field(
+        default=False, description="`true`: a line below each answer with its tokens and cost"
+    )
     tz: str | None = Field(
         None,
         description="where days begin at midnight, such as Europe/Berlin; empty: the system's",

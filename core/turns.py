@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,7 @@ from core.errors import (
     SpeechError,
     StoreError,
 )
-from core.markdown import plain, with_end
+from core.markdown import plain
 from core.memory import Memory, Recalled, weighed
 from core.models import serving
 from core.protocols import ChatModel, Store
@@ -36,7 +36,8 @@ from core.types import (
     Turn,
 )
 from core.understand import Understanding
-from core.usage import Purse, Spending, nearly
+from core.usage import Spending, nearly
+from core.working import Working
 
 log = logging.getLogger(__name__)
 
@@ -47,66 +48,6 @@ SHORT_SHARE = 0.25
 _SHORTENED = "💰 *Little is left of a spending limit, so I looked back less far for this.*"
 _CHEAPER = "💰 *Little is left of a spending limit, so a cheaper model answered.*"
 NAME_TOKENS = 16  # of a person's name in a prompt; names can be as long as a short message
-
-
-@dataclass(slots=True, kw_only=True)
-class Working:
-    """A turn that is being answered.
-
-    Attributes:
-        purse: What pays for it.
-        lead: What stands above the model's words: what was heard, a note.
-        below: What stands below them.
-        asked: What to remember of the question; None for nothing.
-        replaces: A turn that this one answers anew.
-    """
-
-    lease: Lease
-    turn: Turn
-    reply: Reply
-    purse: Purse
-    lead: str = ""
-    below: str = ""
-    asked: Message | None = None
-    replaces: int | None = None
-    answer: Answer | None = None
-    recalled: Recalled | None = None
-
-    def show(self, text: str) -> None:
-        """Let the reply grow to `text`, below what stands above it."""
-        self.reply.grow(self.lead + text)
-
-    async def outcome(self) -> Outcome:
-        """Return what the turn has come to, be it complete, broken off or stopped."""
-        answer = self.answer
-        if answer is None:
-            return Outcome()
-        text = answer.text.strip()
-        history: tuple[Message, ...] = ()
-        if text and self.asked:
-            said = Message(role="assistant", content=text)
-            history = (self.asked, await weighed(said))
-        shown = self.lead + text if text else ""
-        note = "\n\n".join(filter(None, (_note(answer), self.below)))
-        if note:
-            shown = "\n\n".join(filter(None, (with_end(shown) or self.lead.strip(), note)))
-        return Outcome(
-            text=shown,
-            history=history,
-            usage=answer.spent(),
-            replaces=self.replaces if history else None,
-        )
-
-
-def _note(answer: Answer) -> str:
-    """Return what to say below an answer that did not come to its end."""
-    if answer.error:
-        return f"⚠️ {answer.error}"
-    if not answer.cut:
-        return ""
-    if answer.cut.is_blocked:
-        return "✂️ *The model's provider blocked the rest of this answer.*"
-    return '✂️ *This answer reached its length limit; write "go on" for the rest.*'
 
 
 class Turns:
@@ -162,7 +103,9 @@ class Turns:
     def working(self, lease: Lease, turn: Turn, reply: Reply) -> Working:
         """Return a turn to work on."""
         purse = self._spending.purse(turn.hold, person=turn.person.id, chat=lease.chat_id)
-        return Working(lease=lease, turn=turn, reply=reply, purse=purse)
+        return Working(
+            lease=lease, turn=turn, reply=reply, purse=purse, has_footer=self._spending.has_footer
+        )
 
     async def work(self, working: Working) -> Outcome:
         """Answer a turn.

@@ -44,6 +44,7 @@ class Spending:
         store: Where it is held and entered.
         caps: The owner's limits, in micro-dollars and tokens.
         savings: What to try where little is left: a shorter `memory`, a cheaper `model`.
+        has_footer: Whether a line below each answer tells what it cost.
         prices: What a model costs; None when that is unknown.
     """
 
@@ -53,10 +54,12 @@ class Spending:
         *,
         caps: Caps,
         savings: Collection[str] = (),
+        has_footer: bool = False,
         prices: Prices = price_of,
     ) -> None:
         self._store = store
         self.savings = frozenset(savings)
+        self.has_footer = has_footer
         self.prices = prices
         self._caps = caps
 
@@ -188,6 +191,15 @@ class Purse:
             output=call.output,
             seconds=call.seconds,
         )
+
+    def left(self, calls: Sequence[Usage]) -> str:
+        """Say what is left of the narrowest limit after some calls; empty if there is none."""
+        spent = {"usd": sum(c.cost or 0 for c in calls), "tokens": sum(c.tokens for c in calls)}
+        rest = [(max(0, level.left - spent[level.unit]), level) for level in self.standing.levels]
+        if not rest:
+            return ""
+        amount_left, level = min(rest, key=lambda pair: pair[0] / max(pair[1].cap, 1))
+        return f"{amount(amount_left, level.unit)} left {_SPAN[level.span]}"
 
     def priced(self, call: Usage) -> Usage:
         """Return a call with its cost."""

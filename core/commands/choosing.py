@@ -7,6 +7,7 @@ from core.commands.called import Answered, Called
 from core.markdown import code
 from core.memory import Recalled
 from core.types import Message
+from core.usage import dollars
 
 
 async def model(called: Called) -> Answered:
@@ -47,8 +48,22 @@ async def context(called: Called) -> Answered:
     ]
     lines = [f"- {name}: {count:,} tokens" for name, count in rows]
     head = f"Of {recalled.budget.prompt:,} tokens, {code(recalled.prompt.models[0])} will see:"
-    tail = f"A reply may take {recalled.budget.reply:,} more."
+    tail = f"A reply may take {recalled.budget.reply:,} more. {_price(called, recalled)}"
     return "\n".join((head, "", *lines, "", tail))
+
+
+def _price(called: Called, recalled: Recalled) -> str:
+    """Say what the next message would cost."""
+    model, read = recalled.prompt.models[0], recalled.prompt.predicted
+    price = called.rooms.spending.prices(model)
+    if price is None:
+        return f"What {code(model)} costs is unknown."
+    most = price.cost(input=read, written=read, output=recalled.budget.reply)
+    least = price.cost(input=read, cached=read)
+    return (
+        f"The next message costs {dollars(least)} to {dollars(most)}, by how much of this the "
+        "provider still has in its cache and how long the reply is."
+    )
 
 
 def _turns(recalled: Recalled) -> int:
