@@ -226,7 +226,7 @@ class Listening:
             log.info("discord chat %s: %d messages caught up", ref, len(missed))
         receive = self._inbox.receive
         await self._store([_Event(ref=ref, store=partial(receive, m)) for m in missed])
-        while events := self._gaps[ref]:
+        while events := [*self._gaps[ref]]:  # there may be more once these are stored
             await self._store(events)
             del self._gaps[ref][: len(events)]
         del self._gaps[ref]
