@@ -5,9 +5,9 @@ and with loopback servers of its own, and are talked to in turns. In every chann
 anew as soon as the answer stands.
 
 First all begin at once, with a quick model and no rate limits, to see what an answer costs; ours
-keeps to Discord's 50 calls a second all the same, so that its answers a second end at about 25.
-Then they begin within 3 s of each other, with a model as fast as real ones, within the limits that
-bots report: 5 messages and 5 edits in 5 s in a channel, 50 calls a second in all.
+keeps to Discord's 50 calls a second all the same, which bounds its answers a second. Then they
+begin within 3 s of each other, with a model as fast as real ones, within the limits that bots
+report: 5 messages and 5 edits in 5 s in a channel, 50 calls a second in all.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Memory after 2,000 answers, beside what it was before them.
 
-Run as `python -m tests.bench memory discord`, or with `telegram`. New people talk in each step,
-so that what a prompt takes does not grow with the history, and what grows is left behind.
+Run as `python -m tests.bench memory`, with `telegram` or `discord` behind it. New people talk in
+each step: a prompt grows with its history, but what grows here is left behind.
 """
 
 import argparse
