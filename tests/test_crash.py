@@ -6,13 +6,15 @@ behind the question is answered after it by the program that starts next.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.crash.child import written
+from tests.crash.platforms import Discord, Kind, Platform, Telegram
+from tests.crash.program import START_SECONDS
 from tests.crash.trial import CHILD, Case, Trial, arm, check, crash, go_on, trials
 from tests.crash.world import Room, World, served
 
@@ -37,8 +39,8 @@ PRIVATE = (
 GROUP = (
     Case(held=(("called", "sendMessage"),), is_finished=True),
     Case(held=(("done", "sendMessage"),), is_finished=True, duplicates=1),
-    Case(steps=(("store.posted", "before"), ("model.delta", "after", 5)), asked=2, duplicates=1),
-    Case(steps=(("store.posted", "after"), ("model.delta", "after", 5)), asked=2),
+    Case(steps=(("store.posted", "before"), ("model.stream", "after")), asked=2, duplicates=1),
+    Case(steps=(("store.posted", "after"), ("model.stream", "after")), asked=2),
     Case(steps=(("model.stream", "after"),), asked=2),
     Case(steps=(("model.stream", "after"),), held=(("called", "editMessageText"),), asked=2),
     Case(steps=(("model.stream", "after"),), held=(("done", "editMessageText"),), asked=2),
@@ -73,14 +75,24 @@ VOICE = (
     Case(steps=(("store.finish", "before"),), asked=2),
     Case(steps=(("store.finish", "after"),)),
 )
-
-
+DISCORD_VOICE = (
+    Case(steps=(("bot.fetch", "after"),)),
+    Case(steps=(("store.heard", "after"),)),
+    Case(steps=(("store.finish", "before"),), asked=2),
+)
 NEW = (
     Case(steps=(("store.forget", "before"),), asked=0),
     Case(steps=(("store.forget", "after"),), asked=0),
     Case(steps=(("store.finish", "before"),), asked=0),
     Case(steps=(("store.finish", "after"),), asked=0),
     Case(steps=(("store.next", "after"),), asked=0),
+)
+# Answers without a preview; a post whose confirmation was lost is known again by its nonce.
+DISCORD_NEW = (
+    Case(held=(("called", "create_message"),), asked=0),
+    Case(held=(("done", "create_message"),), asked=0),
+    Case(steps=(("bot.final", "after"),), asked=0),
+    Case(steps=(("store.next", "before"),), asked=0),
 )
 RETRY = (
     Case(steps=(("store.last_turn", "after"),), asked=2),
@@ -122,6 +134,7 @@ FOLDING = (
     Case(steps=(("store.compact", "before"),)),
     Case(steps=(("store.compact", "after"),)),
 )
+PLATFORMS = ("telegram", "discord")
 
 
 @pytest.fixture
@@ -131,31 +144,41 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cases", "size", "is_group"),
-    [(PRIVATE, "m", False), (GROUP, "m", True), (LONG, "l", False), (LONG_GROUP, "l", True)],
+    ("cases", "size", "kind"),
+    [
+        (PRIVATE, "m", "private"),
+        (GROUP, "m", "group"),
+        (LONG, "l", "private"),
+        (LONG_GROUP, "l", "group"),
+    ],
     ids=["private", "group", "long", "long-group"],
 )
 async def test_a_killed_answer_is_given_once(
-    folder: Path, cases: Sequence[Case], size: str, *, is_group: bool
+    folder: Path, cases: Sequence[Case], size: str, kind: Kind
 ) -> None:
     """Wherever the process dies, the next one gives one whole answer, in its place."""
-    async with World(folder) as world:
-        killed = trials(world, cases, size, is_group=is_group)
+    async with World(folder, Telegram()) as world:
+        killed = trials(world, cases, size, kind)
         await crash(world, killed, lambda trial: world.ask(trial.room, trial.mark))
         check(world, killed)
 
 
-async def test_a_recording_is_heard_once(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("platform", "cases"), [(Telegram, VOICE), (Discord, DISCORD_VOICE)], ids=PLATFORMS
+)
+async def test_a_recording_is_heard_once(
+    folder: Path, platform: Callable[[], Platform], cases: Sequence[Case]
+) -> None:
     """What was heard is not paid for again, and is quoted above the answer."""
-    async with World(folder) as world:
-        killed = trials(world, VOICE, "m")
+    async with World(folder, platform()) as world:
+        killed = trials(world, cases, "m")
         recordings = {trial.mark: world.voice(trial.mark) for trial in killed}
         for trial in killed:
             trial.clues = (sha256(recordings[trial.mark]).hexdigest()[:16],)
 
         def speak(trial: Trial) -> None:
             trial.room.asked.append(trial.mark)
-            trial.room.chat.say_voice(trial.room.user, recordings[trial.mark])
+            trial.room.place.say_voice(recordings[trial.mark])
 
         await crash(world, killed, speak)
         check(world, killed)
@@ -163,11 +186,16 @@ async def test_a_recording_is_heard_once(folder: Path) -> None:
         assert heard == {str(t.case): t.case.heard for t in killed}
 
 
-async def test_a_new_start_is_made_once(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("platform", "cases"), [(Telegram, NEW), (Discord, DISCORD_NEW)], ids=PLATFORMS
+)
+async def test_a_new_start_is_made_once(
+    folder: Path, platform: Callable[[], Platform], cases: Sequence[Case]
+) -> None:
     """What comes after /new knows nothing of what came before it."""
-    async with World(folder) as world:
-        killed = trials(world, NEW, "s")
-        await crash(world, killed, lambda trial: say(trial, "/new"))
+    async with World(folder, platform()) as world:
+        killed = trials(world, cases, "s", *world.platform.kinds)
+        await crash(world, killed, lambda trial: say(trial.room, "/new"))
         check(world, killed)
         for trial in killed:
             (request,) = world.requests(trial.room.asked[-1])
@@ -176,12 +204,12 @@ async def test_a_new_start_is_made_once(folder: Path) -> None:
 
 async def test_an_answer_is_replaced_once(folder: Path) -> None:
     """A /retry asks again, answers once more, and remembers the newer answer only."""
-    async with World(folder) as world:
+    async with World(folder, Telegram()) as world:
         killed = trials(world, RETRY, "s")
 
         def again(trial: Trial) -> None:
             trial.mark = trial.room.asked[0]
-            say(trial, "/retry")
+            say(trial.room, "/retry")
 
         # The question at hand is the first one, whose mark is not known before it is asked.
         for trial, number in zip(killed, range(len(killed)), strict=True):
@@ -196,13 +224,13 @@ async def test_an_answer_is_replaced_once(folder: Path) -> None:
 
 async def test_a_stop_is_obeyed_once(folder: Path) -> None:
     """A stopped answer is not taken up again, nor paid for again."""
-    async with World(folder) as world:
+    async with World(folder, Telegram()) as world:
         killed = trials(world, STOP, "m")
         await crash(
             world,
             killed,
             lambda trial: world.ask(trial.room, trial.mark),
-            then=lambda trial: say(trial, "/stop"),
+            then=lambda trial: say(trial.room, "/stop"),
         )
         for trial in killed:
             trial.asked = [mark for mark in trial.room.asked if mark != trial.mark]
@@ -211,13 +239,19 @@ async def test_a_stop_is_obeyed_once(folder: Path) -> None:
         check(world, killed, has_usage=False)
 
 
-async def test_the_process_dies_at_steps_that_all_chats_share(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("platform", "cases"), [(Telegram, SHARED), (Discord, SHARED[:2])], ids=PLATFORMS
+)
+async def test_the_process_dies_at_steps_that_all_chats_share(
+    folder: Path, platform: Callable[[], Platform], cases: Sequence[Case]
+) -> None:
     """A message that was seen is answered, whether it was stored before the end or not."""
-    async with World(folder) as world:
-        killed = trials(world, SHARED, "m")
+    async with World(folder, platform()) as world:
+        killed = trials(world, cases, "m", *world.platform.kinds)
         for trial in killed:
             spots = written(trial.spots(kills=True))
             async with served(world, *CHILD, spots) as program:
+                world.ask(trial.room)
                 await arm(world, program)
                 world.ask(trial.room, trial.mark)
                 assert await program.wait() < 0
@@ -225,11 +259,35 @@ async def test_the_process_dies_at_steps_that_all_chats_share(folder: Path) -> N
         check(world, killed)
 
 
+@pytest.mark.parametrize("platform", [Telegram, Discord], ids=PLATFORMS)
+async def test_what_is_said_to_nobody_is_answered(
+    folder: Path, platform: Callable[[], Platform]
+) -> None:
+    """What people write to a dead process, and while the next one starts, keeps its order."""
+    async with World(folder, platform()) as world:
+        rooms = [world.room(kind) for _ in range(3) for kind in world.platform.kinds]
+        async with served(world) as program:
+            for room in rooms:
+                world.ask(room)
+            await world.settle()
+            await program.kill()
+        async with world.program():
+            for _ in range(8):
+                for room in rooms:
+                    world.ask(room)
+                await a_few_calls(world.platform)
+            await world.settle()
+        found = world.ledger.problems()
+        for room in rooms:
+            found += world.problems(room) + world.unanswered(room)
+        assert not found
+
+
 async def test_a_code_is_given_once(folder: Path) -> None:
     """A stranger gets one code, and every owner hears of it, once."""
-    async with World(folder, ACCESS="pairing") as world:
+    async with World(folder, Telegram(), ACCESS="pairing") as world:
         owner = world.room()
-        world.settings["OWNERS"] = f"telegram:{owner.user.id}"
+        world.settings["OWNERS"] = owner.place.person
         world.ask(owner)
         killed = trials(world, ASKING, "s")
         async with served(
@@ -237,15 +295,15 @@ async def test_a_code_is_given_once(folder: Path) -> None:
         ) as program:
             await arm(world, program)
             for trial in killed:
-                trial.room.chat.say(trial.room.user, "Let me in")
+                say(trial.room, "Let me in")
             await program.printed(*map(str, range(len(killed))))
             await program.kill()
         await go_on(world)
         notices = [text.text for text in world.ledger.outbox(owner.ref) if text.turn is None]
         for trial in killed:
-            (answer,) = trial.room.chat.answers
+            (answer,) = trial.room.place.answers
             (code,) = re.findall(r"\b[A-Z0-9]{6}\b", answer.text)
-            told = [text for text in notices if str(trial.room.user.id) in text]
+            told = [text for text in notices if trial.room.place.person in text]
             assert len(told) == 1, trial.case
             assert code in told[0], trial.case
         assert not world.problems(owner)
@@ -253,37 +311,37 @@ async def test_a_code_is_given_once(folder: Path) -> None:
 
 async def test_somebody_is_let_in_once(folder: Path) -> None:
     """An owner's decision is confirmed to the owner and told to the stranger, once each."""
-    async with World(folder, ACCESS="pairing") as world:
+    async with World(folder, Telegram(), ACCESS="pairing") as world:
         killed = trials(world, APPROVING, "s")
-        owners = ",".join(f"telegram:{trial.room.user.id}" for trial in killed)
+        owners = ",".join(trial.room.place.person for trial in killed)
         world.settings["OWNERS"] = owners
         strangers = [world.room() for _ in killed]
         for trial, stranger in zip(killed, strangers, strict=True):
-            trial.clues = (str(stranger.user.id),)
+            trial.clues = (stranger.place.person,)
             world.ask(trial.room)
         async with served(
             world, *CHILD, written([s for t in killed for s in t.spots()])
         ) as program:
             await world.settle()
             for stranger in strangers:
-                stranger.chat.say(stranger.user, "Let me in")
+                say(stranger, "Let me in")
             await arm(world, program)
             for trial, stranger in zip(killed, strangers, strict=True):
-                say(trial, f"/approve {_code(stranger)}")
+                say(trial.room, f"/approve {_code(stranger)}")
             await program.printed(*map(str, range(len(killed))))
             await program.kill()
         await go_on(world)
         for trial, stranger in zip(killed, strangers, strict=True):
             said = [text.text for text in world.ledger.outbox(trial.room.ref)]
             assert sum("may talk to me now" in text for text in said) == 1, trial.case
-            told = [message.text for message in stranger.chat.answers]
+            told = [message.text for message in stranger.place.answers]
             assert sum("has let you in" in text for text in told) == 1, trial.case
             assert not world.problems(trial.room), trial.case
 
 
 async def test_memory_is_folded_whole_or_not_at_all(folder: Path) -> None:
     """A summary and what it stands for change places in one step."""
-    async with World(folder, CONTEXT_TOKENS="700", REPLY_TOKENS="100") as world:
+    async with World(folder, Telegram(), CONTEXT_TOKENS="700", REPLY_TOKENS="100") as world:
         killed = trials(world, FOLDING, "m")
         async with served(
             world, *CHILD, written([s for t in killed for s in t.spots()])
@@ -305,12 +363,18 @@ async def test_memory_is_folded_whole_or_not_at_all(folder: Path) -> None:
         assert not found
 
 
-def say(trial: Trial, text: str) -> None:
+async def a_few_calls(platform: Platform) -> None:
+    """Wait until the program has made some more calls."""
+    server, number = platform.server, len(platform.server.calls) + 2
+    await server.until(lambda: len(server.calls) >= number, seconds=START_SECONDS)
+
+
+def say(room: Room, text: str) -> None:
     """Say something that is no question."""
-    trial.room.chat.say(trial.room.user, text)
+    room.place.say(text)
 
 
 def _code(stranger: Room) -> str:
-    (answer,) = stranger.chat.answers
+    (answer,) = stranger.place.answers
     (code,) = re.findall(r"\b[A-Z0-9]{6}\b", answer.text)
     return str(code)

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.crash.program import START_SECONDS, Program, environment
+from tests.crash.platforms import Discord, Platform, Telegram
+from tests.crash.program import START_SECONDS
 from tests.crash.world import World, served
 
 # The issue: Ctrl-C and SIGTERM end the program within 5 s, answers in flight or not.
@@ -18,46 +19,63 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+def telegram() -> Telegram:
+    """Telegram."""
+    return Telegram()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, telegram: Telegram) -> AsyncIterator[World]:
     """Servers, and a folder for the program."""
-    async with World(tmp_path, LOG_LEVEL="WARNING") as world:
+    async with World(tmp_path, telegram, LOG_LEVEL="WARNING") as world:
         yield world
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    ("platform", "number"), [(Telegram, SIGNALS[0]), (Telegram, SIGNALS[1]), (Discord, SIGNALS[0])]
+)
 async def test_a_signal_ends_it_with_fifty_answers_in_flight(
-    world: World, number: signal.Signals
+    tmp_path: Path, platform: Callable[[], Platform], number: signal.Signals
 ) -> None:
     """It ends in time with code 0, and the next start answers what was broken off."""
-    world.openai.gate = asyncio.Event()
-    for place in range(50):
-        world.room(is_group=place % 4 == 0)
-    async with served(world) as program:
+    async with World(tmp_path, platform(), LOG_LEVEL="WARNING") as world:
+        world.openai.gate = asyncio.Event()
+        for place in range(50):
+            world.room("private" if place % 4 else "group")
+        async with served(world) as program:
+            for room in world.rooms:
+                world.ask(room, world.mark("m"))
+            await world.openai.until(lambda: len(world.openai.requests) == len(world.rooms))
+            program.send(number)
+            assert await program.wait(seconds=END_SECONDS) == 0
+        assert not world.log()
+        world.openai.gate.set()
+        async with served(world):
+            await world.settle()
+        found = world.ledger.problems()
         for room in world.rooms:
-            world.ask(room, world.mark("m"))
-        await world.openai.until(lambda: len(world.openai.requests) == len(world.rooms))
-        program.send(number)
-        assert await program.wait(seconds=END_SECONDS) == 0
-    world.openai.gate.set()
-    async with served(world):
-        await world.settle()
-    found = world.ledger.problems()
-    for room in world.rooms:
-        found += world.problems(room) + world.unanswered(room)
-    assert not found
-    assert not world.log()
+            found += world.problems(room) + world.unanswered(room)
+        assert not found
+        assert "Traceback" not in world.log()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-async def test_a_signal_ends_an_idle_program(world: World, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("platform", "number"), [(Telegram, SIGNALS[0]), (Telegram, SIGNALS[1]), (Discord, SIGNALS[1])]
+)
+async def test_a_signal_ends_an_idle_program(
+    tmp_path: Path, platform: Callable[[], Platform], number: signal.Signals
+) -> None:
     """Nothing in flight: nothing to say."""
-    async with served(world) as program:
-        program.send(number)
-        assert await program.wait(seconds=END_SECONDS) == 0
-    assert not world.log()
+    async with World(tmp_path, platform(), LOG_LEVEL="WARNING") as world:
+        async with served(world) as program:
+            program.send(number)
+            assert await program.wait(seconds=END_SECONDS) == 0
+        assert not world.log()
 
 
-async def test_answers_that_are_nearly_done_end_before_the_program(world: World) -> None:
+async def test_answers_that_are_nearly_done_end_before_the_program(
+    world: World, telegram: Telegram
+) -> None:
     """What takes less than the time left is not broken off."""
     room = world.room()
     world.openai.gate = asyncio.Event()
@@ -65,7 +83,7 @@ async def test_answers_that_are_nearly_done_end_before_the_program(world: World)
         world.ask(room, world.mark("m"))
         await world.openai.until(lambda: bool(world.openai.requests))
         program.send(signal.SIGTERM)
-        await world.telegram.until(lambda: not world.telegram.updates.is_polled)
+        await telegram.server.until(lambda: not telegram.is_listened_to)
         world.openai.gate.set()
         assert await program.wait(seconds=END_SECONDS) == 0
     assert not world.unanswered(room)
@@ -74,28 +92,30 @@ async def test_answers_that_are_nearly_done_end_before_the_program(world: World)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_a_signal_while_it_starts(world: World, number: signal.Signals) -> None:
+async def test_a_signal_while_it_starts(
+    world: World, telegram: Telegram, number: signal.Signals
+) -> None:
     """As soon as the database is open, and before Telegram has answered, it ends as always."""
-    world.telegram.delay_next("getMe")
+    server = telegram.server
+    server.delay_next("getMe")
     async with world.program() as program:
-        await world.telegram.until(lambda: bool(world.telegram.calls), seconds=START_SECONDS)
+        await server.until(lambda: bool(server.calls), seconds=START_SECONDS)
         program.send(number)
         assert await program.wait(seconds=END_SECONDS) == 0
     assert not world.log()
 
 
-async def test_telegram_cannot_be_reached_at_the_start(world: World, tmp_path: Path) -> None:
+async def test_telegram_cannot_be_reached_at_the_start(world: World, telegram: Telegram) -> None:
     """It goes on trying, and serves once Telegram is there."""
-    world.telegram.fail_next("getMe", status=502, is_html=True)
-    world.telegram.drop_next("getMe")
+    telegram.server.fail_next("getMe", status=502, is_html=True)
+    telegram.server.drop_next("getMe")
     room = world.room()
     world.ask(room)
     async with served(world):
         await world.settle()
     assert not world.unanswered(room)
-    settings = environment(world.telegram, world.openai, tmp_path, LOG_LEVEL="WARNING")
-    settings |= {"TELEGRAM_API_URL": "http://127.0.0.1:9", "DATABASE_URL": "sqlite:///other.db"}
-    async with Program(("-m", "bots"), settings, tmp_path) as program:
+    settings = {"TELEGRAM_API_URL": "http://127.0.0.1:9", "DATABASE_URL": "sqlite:///other.db"}
+    async with world.program(**settings) as program:
         await logged(world, "interrupted", times=2)
         program.send(signal.SIGTERM)
         assert await program.wait(seconds=END_SECONDS) == 0
@@ -104,14 +124,13 @@ async def test_telegram_cannot_be_reached_at_the_start(world: World, tmp_path: P
 
 async def test_owners_are_warned_at_the_start(world: World, tmp_path: Path) -> None:
     """Of a model that ends, a window that is guessed, and a bot that nobody owns."""
-    settings = environment(world.telegram, world.openai, tmp_path, LOG_LEVEL="WARNING")
     soon = (datetime.now(UTC) + timedelta(days=30)).date()
     rows = {"going": {"retires": f"{soon}"}, "gone": {"retires": "2026-01-31"}}
     table = tmp_path / "models.json"
     table.write_text(json.dumps({"chat": rows, "speech": rows}))
-    settings |= {"CHAT_MODEL": "gone,going,mystery", "SPEECH_MODEL": "going"}
+    settings = {"CHAT_MODEL": "gone,going,mystery", "SPEECH_MODEL": "going"}
     settings |= {"MODEL_TABLE": f"{table}", "ACCESS": "pairing"}
-    async with Program(("-m", "bots"), settings, tmp_path) as program:
+    async with world.program(**settings) as program:
         await logged(world, "gone was shut down on 2026-01-31, so it is not asked", times=1)
         await logged(world, f"going is shut down on {soon}; set CHAT_MODEL", times=1)
         await logged(world, f"going is shut down on {soon}; set SPEECH_MODEL", times=1)
@@ -130,7 +149,7 @@ async def test_the_model_server_cannot_be_reached(world: World) -> None:
         await world.settle()
         program.send(signal.SIGTERM)
         assert await program.wait(seconds=END_SECONDS) == 0
-    (sorry,) = room.chat.answers
+    (sorry,) = room.place.answers
     assert sorry.text
     assert "127.0.0.1" not in sorry.text
     world.openai.url = url
@@ -153,17 +172,16 @@ async def test_the_model_server_cannot_be_reached(world: World) -> None:
     ids=["token", "access", "no folder", "a folder", "no database"],
 )
 async def test_what_is_wrong_is_said_in_one_line(
-    world: World, tmp_path: Path, settings: dict[str, str], code: int, words: str
+    world: World, tmp_path: Path, *, settings: dict[str, str], code: int, words: str
 ) -> None:
     """A wrong setting ends it with code 2, a database that cannot be used with 1."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "letter.txt").write_text("Dear Ann, " * 1000)
-    world.settings |= settings
-    async with world.program() as program:
+    async with world.program(**settings) as program:
         assert await program.wait() == code
     (line,) = world.log().splitlines()
     assert words in line
-    assert world.telegram.token not in line
+    assert world.platform.server.token not in line
 
 
 async def test_a_second_program_on_the_same_database(world: World) -> None:

@@ -25,7 +25,8 @@ MOST_AT_ONCE = 200  # events that are stored together
 MOST_CHATS, MOST_MISSED = 1_000, 2_000
 READERS = 8
 GUILDS_SECONDS = 10.0  # a server that is down does not come at all
-ATTEMPTS = 6
+# So often a history is asked for, ever more slowly: for ten minutes or so.
+ATTEMPTS, LONGEST_PAUSE = 25, 30.0
 
 T = TypeVar("T")
 _FAILURES = (OSError, aiohttp.ClientError, TimeoutError, discord.HTTPException)
@@ -200,7 +201,7 @@ class Listening:
             except StoreError as error:
                 log.warning("discord events wait for the database: %s", error)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 30.0)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _catch_up(self) -> None:
         """Learn how far the inbox had come in each chat, and begin to read what came since."""
@@ -220,13 +221,12 @@ class Listening:
         ref = seen.chat.ref
         if not seen.chat.is_private:
             await self._guilds()
-        async with self._readers:
-            missed = await self._missed(seen)
+        missed = await self._missed(seen)
         if missed:
-            log.info("discord chat %s: %d messages caught up", ref, len(missed))
+            log.debug("discord chat %s: %d messages read", ref, len(missed))
         receive = self._inbox.receive
         await self._store([_Event(ref=ref, store=partial(receive, m)) for m in missed])
-        while events := self._gaps[ref]:
+        while events := [*self._gaps[ref]]:  # there may be more once these are stored
             await self._store(events)
             del self._gaps[ref][: len(events)]
         del self._gaps[ref]
@@ -243,7 +243,8 @@ class Listening:
         pause = self._pause
         for _ in range(ATTEMPTS):
             try:
-                return await self._history(seen)
+                async with self._readers:
+                    return await self._history(seen)
             except (discord.Forbidden, discord.NotFound) as error:
                 log.info("discord chat %s cannot be caught up: %s", seen.chat.ref, error.text)
                 return []
@@ -251,8 +252,9 @@ class Listening:
                 reason = type(error).__name__
             except MALFORMED:
                 reason = "a message in it cannot be read"
+                break
             await asyncio.sleep(pause)
-            pause *= 2
+            pause = min(pause * 2, LONGEST_PAUSE)
         log.warning("discord chat %s is not caught up: %s", seen.chat.ref, reason)
         return []
 

@@ -1,51 +1,20 @@
-"""Bare relays of a few lines, without storage, history or formatting, to compare with.
+"""Bare relays for Telegram of a few lines, without storage, history or formatting.
 
 Both show one draft at the first token and one message at the end: the fewest calls with which
 something is seen while the model writes. `default` uses the SDKs as their manuals say, `fast`
 the transports that Causerie uses, and reads the model's lines itself.
 """
 
-import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
 
-import openai
 import telegram
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
 from bots.telegram.transport import AiohttpRequest
-from tests.bench.talk import MODEL
+from tests.bench.reading import Read, reader
 
 MOST_CHATS = 256  # what concurrent_updates(True) means (python-telegram-bot 22.8)
-
-Read = Callable[[str], AsyncIterator[str]]
-
-
-def _typed(client: openai.AsyncOpenAI) -> Read:
-    async def read(question: str) -> AsyncIterator[str]:
-        stream = await client.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": question}], stream=True
-        )
-        async for chunk in stream:
-            if chunk.choices and chunk.choices[0].delta.content:
-                yield chunk.choices[0].delta.content
-
-    return read
-
-
-def _raw(client: openai.AsyncOpenAI) -> Read:
-    async def read(question: str) -> AsyncIterator[str]:
-        async with client.chat.completions.with_streaming_response.create(
-            model=MODEL, messages=[{"role": "user", "content": question}], stream=True
-        ) as response:
-            async for line in response.iter_lines():
-                if line.startswith("data: {"):
-                    choices = json.loads(line[6:])["choices"]
-                    if choices and (text := choices[0]["delta"].get("content")):
-                        yield text
-
-    return read
 
 
 def _relay(read: Read) -> MessageHandler[ContextTypes.DEFAULT_TYPE, None]:
@@ -70,11 +39,8 @@ def main(kind: str) -> None:
     builder.base_url(os.environ["TELEGRAM_API_URL"] + "/bot")
     if kind == "fast":
         builder.request(AiohttpRequest()).get_updates_request(AiohttpRequest())
-        read = _raw(openai.AsyncOpenAI(http_client=openai.DefaultAioHttpClient()))
-    else:
-        read = _typed(openai.AsyncOpenAI())
     application = builder.build()
-    application.add_handler(_relay(read))
+    application.add_handler(_relay(reader(kind)))
     application.run_polling(allowed_updates=["message"])
 
 

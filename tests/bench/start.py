@@ -7,15 +7,18 @@ import asyncio
 import statistics
 import sys
 
-from tests.bench.subject import COMMANDS, Subject
+from tests.bench.subject import Subject
+from tests.bench.talk import Town
+from tests.bench.worlds import OURS, TelegramWorld
 
 STARTS = 5
 AIM_SECONDS = 2.0
 
 
 async def _start() -> float:
-    async with Subject(next(iter(COMMANDS))) as subject:
-        calls = subject.town.telegram.calls
+    world = TelegramWorld()
+    async with Subject(OURS, Town(world)) as subject:
+        calls = world.server.calls
         return next(c.at for c in calls if c.method == "getUpdates") - subject.started_at
 
 

@@ -13,11 +13,6 @@ from typing import Self
 from tests.bench.talk import Town
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = {
-    "causerie": ("bots",),
-    "default floor": ("tests.bench.floors", "default"),
-    "fast floor": ("tests.bench.floors", "fast"),
-}
 START_SECONDS = 30.0
 # A disk: where /tmp is memory, an fsync would cost nothing.
 DISK = "/var/tmp"  # noqa: S108 - a directory of random name is made in it
@@ -25,16 +20,17 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Subject:
-    """Runs one of COMMANDS while the context is open; in it, it is being served.
+    """Runs one of its world's commands while the context is open; in it, it is being served.
 
     Attributes:
+        name: Of the command.
         town: The people it serves.
         started_at: When its process was started, monotonic seconds.
     """
 
-    def __init__(self, name: str, *, town: Town | None = None) -> None:
+    def __init__(self, name: str, town: Town) -> None:
         self.name = name
-        self.town = town or Town()
+        self.town = town
         self.started_at = 0.0
         self._stack = AsyncExitStack()
         self._process: asyncio.subprocess.Process | None = None
@@ -46,15 +42,14 @@ class Subject:
             self.started_at = time.monotonic()
             with (Path(folder) / "log").open("wb") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", *COMMANDS[self.name]),
+                    *(sys.executable, "-m", *self.town.world.commands[self.name]),
                     env=self._environment(),
                     cwd=folder,
                     stdout=log,
                     stderr=log,
                 )
             stack.push_async_callback(self._end, self._process)
-            telegram = self.town.telegram
-            await telegram.until(lambda: telegram.updates.is_polled, seconds=START_SECONDS)
+            await self.town.world.ready(seconds=START_SECONDS)
             self._stack = stack.pop_all()
         return self
 
@@ -65,12 +60,9 @@ class Subject:
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            "TELEGRAM_BOT_TOKEN": self.town.telegram.token,
-            "TELEGRAM_API_URL": self.town.telegram.url,
-            "OPENAI_API_KEY": self.town.model.key,
-            "OPENAI_BASE_URL": self.town.model.url,
             "ACCESS": "open",
             "DATABASE_URL": "sqlite:///causerie.db",
+            **self.town.environment,
         }
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:

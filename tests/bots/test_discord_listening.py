@@ -10,6 +10,7 @@ import pytest
 
 from bots.discord import gateway
 from core.errors import SettingsError, StoreError
+from core.types import Incoming
 from tests.bots.discord_steps import chat, listening, open_bot, seen, until
 from tests.bots.inbox import Inbox
 from tests.servers.discord import Channel, DiscordServer, User
@@ -125,6 +126,28 @@ async def test_roles_of_missed_messages_are_learned(
     async with listening(discord_server, inbox):
         await until(lambda: inbox.messages)
     assert f"discord:{pupils.id}" in inbox.messages[0].person.groups
+
+
+async def test_what_comes_while_it_catches_up_waits(
+    discord_server: DiscordServer, ann: User, direct: Channel
+) -> None:
+    """And what comes while that is being stored, too."""
+    bob = discord_server.user("Bob")
+    following = {"missed": "waited", "waited": "late"}
+
+    async def go_on(message: Incoming) -> None:
+        if message.text in following:
+            text = following.pop(message.text)
+            direct.say(ann, text)
+            discord_server.direct(bob).say(bob, f"after {text}")
+            await until(lambda: f"after {text}" in inbox.texts)
+
+    inbox = Inbox(known=[seen(direct, 0)], then=go_on)
+    direct.say(ann, "missed")
+    async with listening(discord_server, inbox):
+        await until(lambda: "late" in inbox.texts)
+    ours = [message.text for message in inbox.messages if message.chat == chat(direct)]
+    assert ours == ["missed", "waited", "late"]
 
 
 @pytest.mark.parametrize(("is_known", "times"), [(True, 0), (False, 1)])

@@ -12,24 +12,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from bots import __main__ as program
-from bots.live import Pace
 from bots.settings import BotSettings
-from bots.telegram import TelegramBot
 from core.brain import Brain, Progress, open_brain
-from core.commands import COMMANDS
 from core.protocols import Bot, ChatModel, Transcriber
 from core.reply import Reply
 from core.store import DatabaseStore, open_store
 from core.types import Delta, Lease, Outgoing, Turn
 
-FAST = Pace(draft=0.02, edit=0.02)
 When = Literal["before", "after"]
 
 
@@ -167,6 +163,7 @@ class ModelDoor:
 def main() -> int:
     """Run the program."""
     gate = Gate([Spot(**spot) for spot in json.loads(sys.argv[1])])
+    open_bots = vars(program)["_open_bots"]
 
     async def watched_store(path: Path) -> DatabaseStore:
         gate.listen()
@@ -182,17 +179,9 @@ def main() -> int:
             transcriber=cast("Transcriber", Door("transcriber", brain.transcriber, gate)),
         )
 
-    def watched_bots(chosen: BotSettings, stack: AsyncExitStack, _: str) -> dict[str, Bot]:
-        assert chosen.telegram_bot_token
-        bot = TelegramBot(
-            token=chosen.telegram_bot_token.get_secret_value(),
-            api_url=chosen.telegram_api_url,
-            commands=COMMANDS,
-            private_pace=FAST,
-            group_pace=FAST,
-        )
-        stack.push_async_callback(bot.close)
-        return {bot.name: cast("Bot", Door("bot", bot, gate))}
+    def watched_bots(chosen: BotSettings, stack: AsyncExitStack, brain: Brain) -> Iterator[Bot]:
+        for bot in open_bots(chosen, stack, brain):
+            yield cast("Bot", Door("bot", bot, gate))
 
     outside: dict[str, object] = {
         "open_store": watched_store,

@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 # Every question carries marks, and its answer names them: a number, and how long the answer
-# shall be (short, medium, extensive, long).
-MARK = re.compile(r"\bm\d+[smxl]\b")
+# shall be (short, medium, extensive, wordy, long: the last two are several messages).
+MARK = re.compile(r"\bm\d+[smxwl]\b")
 _UNSETTLED = (
     "SELECT (SELECT COUNT(*) FROM inbox WHERE done_at IS NULL)"
     " + (SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL)"
@@ -66,9 +66,13 @@ class Ledger:
         return not int(self._all(_UNSETTLED)[0][0])
 
     @property
-    def taken_in(self) -> int:
-        """How many messages were stored."""
-        return int(self._all("SELECT COUNT(*) FROM inbox")[0][0])
+    def taken_in(self) -> dict[str, int]:
+        """How many messages were stored, by chat; what came by a slash command is none."""
+        rows = self._all(
+            "SELECT ref, COUNT(*) AS number FROM inbox JOIN chat ON chat.id = chat_id"
+            " WHERE event NOT LIKE '%:i%' GROUP BY ref"
+        )
+        return {r["ref"]: r["number"] for r in rows}
 
     def inbox(self, ref: str) -> list[Row]:
         """Return what was taken in from a chat, in order."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 from tests.servers.openai import OpenAIServer
-from tests.servers.telegram import TelegramServer
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0  # for a machine that is busy with something else
@@ -108,10 +107,8 @@ class Program:
             self._printed.set()
 
 
-def environment(
-    telegram: TelegramServer, openai: OpenAIServer, folder: Path, **settings: str
-) -> dict[str, str]:
-    """Return the settings of a program that serves these servers, open to everybody."""
+def environment(openai: OpenAIServer, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program needs to be told besides `settings`; it is open to everybody."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -120,8 +117,6 @@ def environment(
     return {
         **kept,
         "PYTHONPATH": str(ROOT),
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "TELEGRAM_API_URL": telegram.url,
         "OPENAI_API_KEY": openai.key,
         "OPENAI_BASE_URL": openai.url,
         "DATABASE_URL": f"sqlite:///{folder / 'causerie.db'}",

@@ -4,16 +4,15 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import cycle
 
 from tests.crash.child import Spot, When, written
+from tests.crash.platforms import Fault, Held, Kind, quiet
 from tests.crash.program import START_SECONDS, Program
 from tests.crash.world import Room, World, served
-from tests.servers.telegram import Fault
 
 CHILD = ("-m", "tests.crash.child")
 Step = tuple[str, When] | tuple[str, When, int]
-Held = tuple[Literal["called", "done"], str]
 Act = Callable[["Trial"], None]
 
 
@@ -23,7 +22,7 @@ class Case:
 
     Attributes:
         steps: Calls of the program; see Spot.
-        held: Calls of Telegram, before or after they are done.
+        held: Calls of the platform, before or after they are done.
         is_finished: The turn is committed although something of it stands still.
         asked: How often the model is asked in all.
         heard: How often a recording is transcribed in all.
@@ -70,25 +69,26 @@ class Trial:
             for call, when, *nth in self.case.steps
         ]
 
-    def hold(self, world: World) -> None:
-        """Let Telegram take its time with the calls that the case names."""
-        arm = {"called": world.telegram.delay_next, "done": world.telegram.hold_next}
-        room = self.room.chat
-        self.faults = tuple(arm[when](method, chat=room) for when, method in self.case.held)
+    def hold(self) -> None:
+        """Let the platform take its time with the calls that the case names."""
+        self.faults = tuple(map(self.room.place.hold, self.case.held))
 
 
-def trials(
-    world: World, cases: Sequence[Case], size: str, *, is_group: bool = False
-) -> list[Trial]:
-    """Return each case in a new chat, with a mark for an answer of this size."""
+def trials(world: World, cases: Sequence[Case], size: str, *kinds: Kind) -> list[Trial]:
+    """Return each case in a new chat, of these kinds in turn, for an answer of this size."""
     return [
-        Trial(case=case, room=world.room(is_group=is_group), mark=world.mark(size))
-        for case in cases
+        Trial(case=case, room=world.room(kind), mark=world.mark(size))
+        for case, kind in zip(cases, cycle(kinds or ("private",)), strict=False)
     ]
 
 
 async def crash(
-    world: World, trials: Sequence[Trial], act: Act, *, then: Act | None = None
+    world: World,
+    trials: Sequence[Trial],
+    act: Act,
+    *,
+    then: Act | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> None:
     """Let each chat talk, bring each to its steps, kill the process, and start another.
 
@@ -97,14 +97,15 @@ async def crash(
         trials: The cases.
         act: Asks the question that is brought to its steps.
         then: Does something more when the first step is reached.
+        meanwhile: Does something between the kill and the start.
     """
-    for trial in trials:
-        world.ask(trial.room)
     spots = [spot for trial in trials for spot in trial.spots()]
     async with served(world, *CHILD, written(spots)) as program:
+        for trial in trials:
+            world.ask(trial.room)
         await arm(world, program)
         for trial in trials:
-            trial.hold(world)
+            trial.hold()
             act(trial)
         if then:
             await program.printed(*_numbers(spots, nth=0))
@@ -118,6 +119,9 @@ async def crash(
         await program.kill()
     for fault in (fault for trial in trials for fault in trial.faults):
         fault.release()
+    await quiet(world.platform)
+    if meanwhile:
+        meanwhile()
     await go_on(world)
 
 
@@ -152,9 +156,9 @@ def check(world: World, trials: Sequence[Trial], *, has_usage: bool = True) -> N
 
 
 async def _stand(world: World, trials: Sequence[Trial]) -> None:
-    """Wait until Telegram holds what it is to hold, and what is to be committed is."""
+    """Wait until the platform holds what it is to hold, and what is to be committed is."""
     faults = [fault for trial in trials for fault in trial.faults]
-    await world.telegram.until(lambda: all(fault.used for fault in faults))
+    await world.platform.server.until(lambda: all(fault.used for fault in faults))
     finished = [trial.room.ref for trial in trials if trial.case.is_finished]
     async with asyncio.timeout(START_SECONDS):
         while any(len(world.ledger.outbox(ref)) < 2 for ref in finished):  # noqa: ASYNC110

@@ -10,36 +10,35 @@ from typing import Self
 
 from core.memory import SUMMARISE
 from tests.crash.ledger import MARK, Ledger, Text
+from tests.crash.platforms import Kind, Place, Platform, Shown
 from tests.crash.program import PLAIN, START_SECONDS, Program, environment
 from tests.servers.openai import OpenAIServer, Request
-from tests.servers.telegram import Chat, Message, TelegramServer, User
 from tests.sound import voice_note
 
-LINES = {"s": 1, "m": 6, "x": 20, "l": 450}
+LINES = {"s": 1, "m": 6, "x": 20, "w": 200, "l": 450}
 # What Markdown and entities express differently.
 _DRESS = re.compile(r"[\s>`*_•-]+")
 
 
 @dataclass(slots=True, kw_only=True)
 class Room:
-    """A chat, who talks there, and what they have asked so far."""
+    """A chat, and what was asked there so far."""
 
-    chat: Chat
-    user: User
+    place: Place
     asked: list[str] = field(default_factory=list)
 
     @property
     def ref(self) -> str:
         """As the program calls the chat."""
-        return str(self.chat.id)
+        return self.place.ref
 
 
 class World:
-    """Servers, rooms, and the database of the program that serves them."""
+    """A platform, rooms there, and the database of the program that serves them."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, platform: Platform, **settings: str) -> None:
         self.folder = folder
-        self.telegram = TelegramServer()
+        self.platform = platform
         self.openai = OpenAIServer()
         self.ledger = Ledger(folder / "causerie.db")
         self.rooms: list[Room] = []
@@ -49,7 +48,7 @@ class World:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._open.enter_async_context(self.telegram)
+        await self._open.enter_async_context(self.platform.server)
         await self._open.enter_async_context(self.openai)
         self.openai.reply = _reply
         self.openai.transcript = lambda data, _: f"A voice says {self._voices[data]}"
@@ -59,16 +58,15 @@ class World:
     async def __aexit__(self, *error: object) -> None:
         await self._open.aclose()
 
-    def program(self, *arguments: str) -> Program:
-        """Return the program, or another that takes these arguments."""
-        settings = environment(self.telegram, self.openai, self.folder, **self.settings)
-        return Program(arguments or PLAIN, settings, self.folder)
+    def program(self, *arguments: str, **settings: str) -> Program:
+        """Return the program, or another that takes these arguments, with further settings."""
+        chosen = {**self.platform.settings, **self.settings, **settings}
+        environ = environment(self.openai, self.folder, chosen)
+        return Program(arguments or PLAIN, environ, self.folder)
 
-    def room(self, *, is_group: bool = False) -> Room:
+    def room(self, kind: Kind = "private") -> Room:
         """Return a new chat with somebody in it."""
-        user = self.telegram.user(f"Ann {len(self.rooms)}")
-        chat = self.telegram.group("Family", [user]) if is_group else self.telegram.private(user)
-        self.rooms.append(Room(chat=chat, user=user))
+        self.rooms.append(Room(place=self.platform.place(f"Ann {len(self.rooms)}", kind)))
         return self.rooms[-1]
 
     def mark(self, size: str = "s") -> str:
@@ -80,8 +78,7 @@ class World:
         """Ask something."""
         mark = mark or self.mark()
         room.asked.append(mark)
-        name = "" if room.chat.type == "private" else f"@{self.telegram.bot.username} "
-        room.chat.say(room.user, f"{name}What about {mark}?")
+        room.place.say(f"What about {mark}?")
 
     def voice(self, mark: str) -> bytes:
         """Return a recording that asks something."""
@@ -105,14 +102,21 @@ class World:
 
     @property
     def _is_settled(self) -> bool:
-        return not self.telegram.updates.pending and self.ledger.is_settled
+        is_thinking = any(room.place.is_thinking for room in self.rooms)
+        return not is_thinking and self._is_taken_in and self.ledger.is_settled
+
+    @property
+    def _is_taken_in(self) -> bool:
+        number = self.ledger.taken_in
+        return not any(
+            room.place.is_waiting or number.get(room.ref, 0) < room.place.said
+            for room in self.rooms
+        )
 
     async def take_in(self) -> None:
         """Wait until everything that people wrote is stored."""
-        said = [m for room in self.rooms for m in room.chat.messages.values()]
-        number = sum(not message.is_from_bot for message in said)
         async with asyncio.timeout(START_SECONDS):
-            while self.ledger.taken_in < number:  # noqa: ASYNC110 - as above
+            while not self._is_taken_in:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
 
     def log(self) -> str:
@@ -144,8 +148,9 @@ class World:
         inbox, outbox = self.ledger.inbox(room.ref), self.ledger.outbox(room.ref)
         found = []
         taken = [mark for row in inbox for mark in row.marks]
-        if taken != [mark for mark in room.asked if mark not in self._voices.values()]:
-            found.append(f"asked {room.asked}, taken in {taken}")
+        heard = self.heard(room)
+        if taken != [mark for mark in heard if mark not in self._voices.values()]:
+            found.append(f"asked {heard}, taken in {taken}")
         turns = [row.turn for row in inbox if row.turn is not None]
         if len(turns) != len(inbox) or turns != sorted(turns):
             found.append(f"turns are {turns} of {len(inbox)}")
@@ -153,12 +158,17 @@ class World:
             found.append("a turn has two answers")
         surplus = self.surplus(room)
         if surplus is None or duplicates not in {None, surplus}:
-            found.append(f"{surplus} surplus of {duplicates}: {_shown(room.chat.answers)}")
+            found.append(f"{surplus} surplus of {duplicates}: {_shown(room.place.answers)}")
         return found
+
+    def heard(self, room: Room) -> list[str]:
+        """Return the marks that were asked, but for those that nobody was said to have heard."""
+        taken = {mark for row in self.ledger.inbox(room.ref) for mark in row.marks}
+        return [m for m in room.asked if m in taken or not room.place.was_refused(m)]
 
     def surplus(self, room: Room) -> int | None:
         """Return how many messages stand in a room beyond those that say what was decided."""
-        shown = [message.text for message in room.chat.answers]
+        shown = [message.text for message in room.place.answers]
         return count_surplus(shown, self.ledger.outbox(room.ref))
 
     def unaccounted(self, room: Room) -> set[int]:
@@ -167,7 +177,7 @@ class World:
         sent = [_bare(text.text) for text in self.ledger.outbox(room.ref) if text.is_sent]
         return {
             message.id
-            for message in room.chat.answers
+            for message in room.place.answers
             if message.id not in receipts
             and not any(text.endswith(_bare(message.text)) for text in sent)
         }
@@ -177,9 +187,9 @@ class World:
 
         Args:
             room: The room.
-            asked: Marks, in order; None for all that was asked there.
+            asked: Marks, in order; None for all that was heard there.
         """
-        wanted = room.asked if asked is None else asked
+        wanted = self.heard(room) if asked is None else asked
         said = [mark for text in self.ledger.outbox(room.ref) for mark in answered(text.text)]
         return [] if said == wanted else [f"to be answered {wanted}, answered {said}"]
 
@@ -200,7 +210,8 @@ class World:
 async def served(world: World, *arguments: str) -> AsyncIterator[Program]:
     """Run a program until it listens; kill it in the end if it still runs."""
     async with world.program(*arguments) as program:
-        await world.telegram.until(lambda: world.telegram.updates.is_polled, seconds=START_SECONDS)
+        platform = world.platform
+        await platform.server.until(lambda: platform.is_listened_to, seconds=START_SECONDS)
         yield program
 
 
@@ -230,7 +241,7 @@ def _bare(text: str) -> str:
     return _DRESS.sub("", text)
 
 
-def _shown(messages: Sequence[Message]) -> list[str]:
+def _shown(messages: Sequence[Shown]) -> list[str]:
     return [f"{message.text[:30]}…{message.text[-20:]}" for message in messages]
 
 
@@ -251,5 +262,5 @@ def _reply(request: Request) -> list[str]:
     names = " ".join(marks)
     body = [f"Line {number} about {marks[0] if marks else 'it'}." for number in range(lines)]
     text = "\n".join([f"You ask about {names}.", *body, f"End of {names}!"])
-    size = 24 if lines < LINES["l"] else 2000
+    size = 24 if lines < LINES["w"] else 2000
     return [text[start : start + size] for start in range(0, len(text), size)]
