@@ -138,20 +138,40 @@ class Settings(BaseSettings):
     allowed: Names = Field(
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
     )
-    user_daily_usd: Dollars | None = Field(None, description="most a person may cost in a day")
-    user_monthly_usd: Dollars | None = Field(None, description="… in a month")
+    user_daily_usd: Dollars | None = Field(
+        None, description="most dollars that a person may cost in a day, such as 0.50"
+    )
+    user_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that a person may cost in a month, such as 0.50"
+    )
     user_daily_tokens: int | None = Field(
         None, ge=0, description="most tokens of a person in a day"
     )
-    user_monthly_tokens: int | None = Field(None, ge=0, description="… in a month")
-    chat_daily_usd: Dollars | None = Field(None, description="most a chat may cost in a day")
-    chat_monthly_usd: Dollars | None = Field(None, description="… in a month")
+    user_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of a person in a month"
+    )
+    chat_daily_usd: Dollars | None = Field(
+        None, description="most dollars that a chat may cost in a day, such as 0.50"
+    )
+    chat_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that a chat may cost in a month, such as 0.50"
+    )
     chat_daily_tokens: int | None = Field(None, ge=0, description="most tokens of a chat in a day")
-    chat_monthly_tokens: int | None = Field(None, ge=0, description="… in a month")
-    total_daily_usd: Dollars | None = Field(None, description="most that all may cost in a day")
-    total_monthly_usd: Dollars | None = Field(None, description="… in a month")
-    total_daily_tokens: int | None = Field(None, ge=0, description="most tokens of all in a day")
-    total_monthly_tokens: int | None = Field(None, ge=0, description="… in a month")
+    chat_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of a chat in a month"
+    )
+    total_daily_usd: Dollars | None = Field(
+        None, description="most dollars that all together may cost in a day, such as 0.50"
+    )
+    total_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that all together may cost in a month, such as 0.50"
+    )
+    total_daily_tokens: int | None = Field(
+        None, ge=0, description="most tokens of all together in a day"
+    )
+    total_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of all together in a month"
+    )
     near_limit: Names = Field(
         ("memory",),
         description="when little is left: look back less far (`memory`), ask cheaper models of "

@@ -11,7 +11,7 @@ from core.money import Limit
 from core.protocols import Store
 from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Restart, Usage, Voice
-from core.usage import dollars
+from core.usage import Caps, dollars
 from tests.core.house import OFFICE, OWNER, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInModel, plain_usage
 
@@ -137,7 +137,7 @@ async def test_a_call_that_starts_over_is_held_again(store: Store) -> None:
         yield Delta(text="whole")
         yield plain_usage(prompt, models, "whole")
 
-    caps = {("user", "day", "usd"): 100_000}
+    caps: Caps = {("user", "day", "usd"): 100_000}
     house = House(store=store, prices=PRICES, model=StandInModel(stumble), caps=caps)
     async with house.running():
         text = await house.ask("hi")
