@@ -29,6 +29,11 @@ class Access:
         self.owners = frozenset(owners)
         self._allowed = frozenset(allowed)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may talk whom no owner kept out."""
+        return self._mode == "open"
+
     def is_owner(self, person: str) -> bool:
         """Say whether somebody, by id, is an owner."""
         return person in self.owners

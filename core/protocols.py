@@ -39,6 +39,9 @@ class Inbox(Protocol):
     async def withdraw(self, chat: Chat, message: str) -> None:
         """Note that a message was deleted; it counts if nobody has begun to answer it."""
 
+    async def move(self, incoming: Incoming) -> None:
+        """Let a message that was taken in wait in another chat, if nobody has begun with it."""
+
     async def seen(self, platform: str) -> list[Seen]:
         """Return every chat of a platform, the most recently used first.
 
@@ -152,6 +155,9 @@ class Store(Protocol):
 
     async def withdraw(self, chat: Chat, message: str) -> bool:
         """Drop a message, if no work on it has begun."""
+
+    async def move(self, incoming: Incoming) -> bool:
+        """Let a message, known by its event, wait in another chat, if no work on it has begun."""
 
     async def seen(self, platform: str) -> list[Seen]:
         """Return every chat with the time of its newest message, the newest first.

@@ -144,6 +144,11 @@ class Relay:
         """Drop a message, if nobody has begun to answer it."""
         await self._store.withdraw(chat, message)
 
+    async def move(self, incoming: Incoming) -> None:
+        """Let a message that was taken in wait in another chat, if nobody has begun with it."""
+        await self._store.move(incoming)
+        self._wake.set()
+
     async def seen(self, platform: str) -> list[Seen]:
         """Return every chat of a platform, the most recently used first."""
         return await self._store.seen(platform)

@@ -61,10 +61,16 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A chat and the `sent_at` of the newest message in it that was taken in."""
+    """A chat, and how far its messages were taken in.
+
+    Attributes:
+        sent_at: Of the newest that was.
+        waiting: Ids of those that nobody has begun to answer.
+    """
 
     chat: Chat
     sent_at: int
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

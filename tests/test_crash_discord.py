@@ -8,7 +8,7 @@ import pytest
 
 from tests.crash.child import Spot, When, written
 from tests.crash.platforms import Discord, DiscordPlace, Fault, quiet
-from tests.crash.trial import CHILD, Case, arm, check, crash, go_on, trials
+from tests.crash.trial import CHILD, Case, arm, check, crash, trials
 from tests.crash.world import Room, World, answered, served
 from tests.servers.discord import Interaction
 
@@ -32,7 +32,7 @@ LONG_MESSAGES = (
     Case(steps=(("bot.final", "after"),)),
     Case(steps=(("store.next", "before"),)),
 )
-# The first answer to a command takes the place of "thinking…"; a further one has no nonce.
+# The first answer to a command takes the place of "thinking…"; further ones are posts.
 COMMANDS = (
     Case(steps=(("model.stream", "before"),)),
     Case(steps=(("model.delta", "after"),), asked=2),
@@ -42,10 +42,10 @@ COMMANDS = (
 )
 LONG_COMMANDS = (
     Case(steps=(("store.posted", "before"),), is_finished=True),
-    Case(steps=(("store.posted", "before", 2),), is_finished=True, duplicates=1),
+    Case(steps=(("store.posted", "before", 2),), is_finished=True),
     Case(steps=(("store.posted", "after", 2),), is_finished=True),
-    Case(steps=(("bot.final", "after"),), duplicates=1),
-    Case(steps=(("store.next", "before"),), duplicates=1),
+    Case(steps=(("bot.final", "after"),)),
+    Case(steps=(("store.next", "before"),)),
 )
 # After a quarter of an hour, Discord has forgotten nonces and takes no answers to commands.
 LATE_MESSAGES = (
@@ -82,7 +82,7 @@ def world(tmp_path: Path, platform: Discord) -> World:
 
 
 async def test_a_killed_answer_is_given_once(world: World, platform: Discord) -> None:
-    """No post is doubled, of answers to commands the one whose confirmation was lost."""
+    """No post is doubled, nor an answer to a command."""
     async with world:
         killed = [
             *trials(world, MESSAGES, "m", *platform.kinds),
@@ -170,22 +170,33 @@ async def test_a_thread_is_opened_once(world: World, platform: Discord) -> None:
                 assert [answered(message.content) for message in thread.answers] == [[mark]] * 2
 
 
-async def test_a_thread_is_not_promised_for_ever(world: World, platform: Discord) -> None:
-    """Its id is known only when Discord has heard of us; what dies then, Discord ends itself."""
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_question_for_a_thread_survives(
+    world: World, platform: Discord, when: When
+) -> None:
+    """Before its thread is known it is answered in place, and afterwards in the thread."""
     async with world:
         room = world.room("command")
-        spot = Spot(call="store.put", when="before", about=("What",), kills=True)
+        spot = Spot(call="store.move", when=when, about=("What",), kills=True)
         async with served(world, *CHILD, written([spot])) as program:
             await arm(world, program)
             place_of(room).channel.slash(
-                place_of(room).user, "chat", prompt="What now?", thread=True
+                place_of(room).user, "chat", prompt="What about m1s?", thread=True
             )
             assert await program.wait() < 0
-        assert room.place.is_thinking
-        platform.server.advance(TOKEN_SECONDS)
-        await go_on(world)
-        assert state_of(room) == "failed"
-        assert not room.place.answers
+        await quiet(platform)
+        async with served(world):
+            await world.settle()
+        (asked,) = place_of(room).channel.interactions
+        assert asked.original
+        if when == "before":
+            assert asked.text.startswith("-# I may not open a thread here")
+            assert "End of m1s!" in asked.text
+        else:
+            thread = platform.server.channels[asked.original.id]
+            assert asked.text == f"→ {thread.mention}"
+            assert "End of m1s!" in thread.answers[0].content
+        assert len(world.openai.requests) == 1
 
 
 async def ask_and_die(

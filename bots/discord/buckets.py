@@ -14,7 +14,7 @@ PAUSED = "Discord asks for a pause."
 # topics/rate-limits, 2026-11).
 PER_SECOND = 50
 # So many are left over, as what leaves in one second may arrive in another.
-_MARGIN = 2
+_MARGIN = 5
 # Of these, what a preview may use up: the rest is for final texts, so that no preview anywhere
 # holds one up. Who sees nothing yet comes before who sees an answer grow, and a sign that the
 # bot writes after both.

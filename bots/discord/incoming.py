@@ -116,18 +116,33 @@ def from_interaction(
     )
 
 
+def asks_for_thread(interaction: discord.Interaction) -> bool:
+    """Say whether an interaction asks for a thread of its own."""
+    data = _data(interaction)
+    return data.get("name") == menu.CHAT and _values(data).get(menu.THREAD) is True
+
+
 def wants_thread(interaction: discord.Interaction) -> bool:
     """Say whether an interaction asks for a thread of its own, where the bot can open one."""
-    channel, data = interaction.channel, _data(interaction)
-    may = interaction.app_permissions
+    channel, may = interaction.channel, interaction.app_permissions
     return (
-        data.get("name") == menu.CHAT
-        and _values(data).get(menu.THREAD) is True
+        asks_for_thread(interaction)
         and channel is not None
         and channel.type in _OPENS_THREADS
         and interaction.is_guild_integration()
         and may.create_public_threads
         and may.send_messages_in_threads
+    )
+
+
+def may_post(interaction: discord.Interaction) -> bool:
+    """Say whether the bot may write where it is asked, not only answer."""
+    if interaction.context.dm_channel:
+        return True
+    may = interaction.app_permissions
+    is_thread = isinstance(interaction.channel, discord.Thread)
+    return interaction.is_guild_integration() and (
+        may.send_messages_in_threads if is_thread else may.send_messages
     )
 
 

@@ -11,7 +11,13 @@ from typing import cast
 import discord
 
 from bots.discord import menu
-from bots.discord.incoming import MALFORMED, from_interaction, wants_thread
+from bots.discord.incoming import (
+    MALFORMED,
+    asks_for_thread,
+    from_interaction,
+    may_post,
+    wants_thread,
+)
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
 from core.commands import BY_NAME, Command
@@ -93,50 +99,56 @@ class Interactions:
             if incoming is None:
                 with contextlib.suppress(DeliveryError, RefusedError):
                     await self.rest.reply(key, interaction.token, NOT_UNDERSTOOD)
-            elif wants_thread(interaction):
-                await self._take_in_thread(incoming, ticket, inbox)
             else:
-                await self._store(incoming, ticket, inbox)
+                await self._take_in_asked(interaction, ticket, incoming, inbox)
         finally:
             if not acknowledged.done():
                 acknowledged.set_result(None)
             del self.acknowledged[key]
 
-    async def _store(self, incoming: Incoming, ticket: Ticket, inbox: Inbox) -> None:
-        """Store first, so that a crash leaves nobody waiting; but no longer than Discord waits."""
+    async def _take_in_asked(
+        self, interaction: discord.Interaction, ticket: Ticket, incoming: Incoming, inbox: Inbox
+    ) -> None:
+        """Take a question in; one that wants a thread waits a second until there can be one.
+
+        The thread is opened by the message that says that the answer follows, and gets its id.
+        Should the program end before it is known, the question is answered in place.
+        """
+        wants = wants_thread(interaction)
+        ticket = replace(
+            ticket,
+            may_post=may_post(interaction) and not ticket.is_hidden,
+            is_threadless=asks_for_thread(interaction),
+        )
+        incoming = replace(incoming, message=ticket.spell(), is_partial=wants)
+        message = await self._store(incoming, ticket, inbox)
+        if wants and (message := message or await self._original(ticket)):
+            threaded = _threaded(incoming, ticket, message)
+            await self._insist(lambda: inbox.move(threaded))
+
+    async def _store(self, incoming: Incoming, ticket: Ticket, inbox: Inbox) -> str:
+        """Store first, so that a crash leaves nobody waiting; but no longer than Discord waits.
+
+        Returns:
+            The id of the message that says that the answer follows, if Discord told it.
+        """
         storing = asyncio.create_task(self._insist(lambda: inbox.receive(incoming)))
         try:
             await asyncio.wait({storing}, timeout=PATIENCE)
-            await self._acknowledge(ticket)
+            message = await self._acknowledge(ticket)
             await storing
         except asyncio.CancelledError:
             if not storing.done() or storing.cancelled():
                 storing.cancel()
                 await self._apologize(ticket)
             raise
+        return message
 
-    async def _take_in_thread(self, incoming: Incoming, ticket: Ticket, inbox: Inbox) -> None:
-        """Give the question a chat of its own, named after the message that will open it."""
-        message = await self._acknowledge(ticket)
-        if message:
-            parent = incoming.chat
-            name = " ".join(incoming.text.split())[:90] or "Chat"
-            starter = Starter(message=message, channel=parent.ref, name=name)
-            incoming = replace(
-                incoming,
-                message=replace(ticket, starter=starter).spell(),
-                chat=replace(
-                    parent,
-                    ref=message,
-                    title=f"{parent.title} > {name}",
-                    places=(f"{parent.platform}:{parent.ref}", *parent.places),
-                ),
-            )
-        try:
-            await self._insist(lambda: inbox.receive(incoming))
-        except asyncio.CancelledError:
-            await self._apologize(ticket)
-            raise
+    async def _original(self, ticket: Ticket) -> str:
+        """Ask for what the acknowledgement should have told; empty if there is none."""
+        with contextlib.suppress(DeliveryError, RefusedError):
+            return await self.rest.original(ticket)
+        return ""
 
     async def _acknowledge(self, ticket: Ticket) -> str:
         """Tell Discord that the answer follows; return the id of the message that says so."""
@@ -175,6 +187,21 @@ class Interactions:
     async def _apologize(self, ticket: Ticket) -> None:
         with contextlib.suppress(DeliveryError, RefusedError):
             await self.rest.edit_by(ticket, "@original", Body(text=NOT_STORED))
+
+
+def _threaded(incoming: Incoming, ticket: Ticket, message: str) -> Incoming:
+    """Return a question as the first message of the thread that a message of ours will open."""
+    parent = incoming.chat
+    name = " ".join(incoming.text.split())[:90] or "Chat"
+    starter = Starter(message=message, channel=parent.ref, name=name)
+    ticket = replace(ticket, starter=starter, is_threadless=False)
+    chat = replace(
+        parent,
+        ref=message,
+        title=f"{parent.title} > {name}",
+        places=(f"{parent.platform}:{parent.ref}", *parent.places),
+    )
+    return replace(incoming, message=ticket.spell(), chat=chat, is_partial=False)
 
 
 def _ticket(interaction: discord.Interaction) -> Ticket:

@@ -221,11 +221,7 @@ class Listening:
         ref = seen.chat.ref
         if not seen.chat.is_private:
             await self._guilds()
-        missed = await self._missed(seen)
-        if missed:
-            log.debug("discord chat %s: %d messages read", ref, len(missed))
-        receive = self._inbox.receive
-        await self._store([_Event(ref=ref, store=partial(receive, m)) for m in missed])
+        await self._store(await self._missed(seen))
         while events := [*self._gaps[ref]]:  # there may be more once these are stored
             await self._store(events)
             del self._gaps[ref][: len(events)]
@@ -238,13 +234,13 @@ class Listening:
                 while any(guild.unavailable for guild in self._client.guilds):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)  # the SDK does not tell of every one
 
-    async def _missed(self, seen: Seen) -> list[Incoming]:
-        """Return what came into a chat since, oldest first; nothing where we may not read."""
+    async def _missed(self, seen: Seen) -> list[_Event]:
+        """Return what happened in a chat since; nothing where we may not read."""
         pause = self._pause
         for _ in range(ATTEMPTS):
             try:
                 async with self._readers:
-                    return await self._history(seen)
+                    return [*await self._revised(seen), *await self._history(seen)]
             except (discord.Forbidden, discord.NotFound) as error:
                 log.info("discord chat %s cannot be caught up: %s", seen.chat.ref, error.text)
                 return []
@@ -258,13 +254,37 @@ class Listening:
         log.warning("discord chat %s is not caught up: %s", seen.chat.ref, reason)
         return []
 
-    async def _history(self, seen: Seen) -> list[Incoming]:
+    def _channel(self, seen: Seen) -> discord.abc.Messageable | None:
         number = int(seen.chat.ref)
         channel: object = self._client.get_channel(number)
         if seen.chat.is_private:
             kind = discord.ChannelType.private
             channel = self._client.get_partial_messageable(number, type=kind)
-        if not isinstance(channel, discord.abc.Messageable):
+        return channel if isinstance(channel, discord.abc.Messageable) else None
+
+    async def _revised(self, seen: Seen) -> list[_Event]:
+        """Return the edits and deletions of what still waits."""
+        ref, channel = seen.chat.ref, self._channel(seen)
+        events: list[_Event] = []
+        if channel is None:
+            return events
+        for message in seen.waiting:
+            if not message.isdecimal():  # a command, which nobody can edit
+                continue
+            try:
+                found = await channel.fetch_message(int(message))
+            except discord.NotFound:
+                store = partial(self._inbox.withdraw, seen.chat, message)
+                events.append(_Event(ref=ref, store=store))
+                continue
+            if found.edited_at and (incoming := self._read(found)):
+                events.append(_Event(ref=ref, store=partial(self._inbox.amend, incoming)))
+        return events
+
+    async def _history(self, seen: Seen) -> list[_Event]:
+        """Return the messages that came since, oldest first."""
+        channel = self._channel(seen)
+        if channel is None:
             return []
         missed: list[Incoming] = []
         authors: dict[int, User] = {}
@@ -276,7 +296,8 @@ class Listening:
                 await _learn_author(message, authors)
                 incoming = self._read(message)
             missed.extend(filter(None, [incoming]))
-        return missed[::-1]
+        receive, ref = self._inbox.receive, seen.chat.ref
+        return [_Event(ref=ref, store=partial(receive, found)) for found in reversed(missed)]
 
 
 async def _learn_author(message: discord.Message, known: dict[int, User]) -> None:

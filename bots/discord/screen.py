@@ -164,8 +164,9 @@ class InteractionScreen:
 
     When its 15 minutes are over, or Discord does not know it, the reply goes on in the channel,
     and where the bot may not write there, in a direct message to who asked; a hidden one goes
-    there at once. A reply that opens a thread is shown in it. Nothing keeps a further message
-    from standing twice whose confirmation was lost; the first one, and edits, cannot.
+    there at once. A reply that opens a thread is shown in it. Where the bot may not write but
+    answer, nothing keeps a further message from standing twice whose confirmation was lost; the
+    first one, and edits, cannot.
 
     Args:
         rest: How to call.
@@ -200,16 +201,20 @@ class InteractionScreen:
         async def here() -> str:
             return await self._post(self._body(part, is_first=is_first), is_first=is_first)
 
-        return await self._show(here, lambda screen: screen.post(part, is_first=is_first))
+        return await self._show(
+            here, lambda screen: screen.post(part, is_first=is_first), is_further=not is_first
+        )
 
     async def edit(self, ref: str, part: DiscordPart) -> str:
         """Edit a message, wherever it stands; when it is gone, post another."""
+        is_first = not _index(self._reply, ref)
 
         async def here() -> str:
-            is_first = not _index(self._reply, ref)
             return await self._edit(ref, self._body(part, is_first=is_first))
 
-        return await self._show(here, lambda screen: screen.edit(ref, part))
+        return await self._show(
+            here, lambda screen: screen.edit(ref, part), is_further=not is_first
+        )
 
     async def remove(self, ref: str) -> None:
         """Delete a message."""
@@ -217,7 +222,8 @@ class InteractionScreen:
         async def here() -> None:
             await self._rest.delete_by(self._ticket, ref)
 
-        await self._show(here, lambda screen: screen.remove(ref))
+        is_further = bool(_index(self._reply, ref))
+        await self._show(here, lambda screen: screen.remove(ref), is_further=is_further)
 
     async def draft(self, part: DiscordPart) -> bool:  # noqa: ARG002 - the protocol's
         """Do nothing: Discord has no drafts."""
@@ -227,12 +233,21 @@ class InteractionScreen:
         """Do nothing: people see "thinking…"."""
 
     async def _show(
-        self, here: Callable[[], Awaitable[T]], there: Callable[[ChannelScreen], Awaitable[T]]
+        self,
+        here: Callable[[], Awaitable[T]],
+        there: Callable[[ChannelScreen], Awaitable[T]],
+        *,
+        is_further: bool,
     ) -> T:
-        """Make a call where the reply belongs: in its thread, here, or elsewhere."""
+        """Make a call where the reply belongs: in its thread, here, or elsewhere.
+
+        Where the bot may write, further messages are posted, since only such have a nonce.
+        """
         starter = self._ticket.starter
         if starter and await self._has_thread(starter):
             return await there(self._channel(starter.message))
+        if is_further and self._ticket.may_post:
+            return await there(self._channel(self._home))
         if await self._is_open():
             with mapped(self._home, self._notes):
                 try:
@@ -353,7 +368,8 @@ class InteractionScreen:
         )
 
     def _body(self, part: DiscordPart, *, is_first: bool) -> Body:
-        above = f"{_NO_THREAD}\n" if is_first and self._ticket.starter else ""
+        is_moved = self._ticket.starter or self._ticket.is_threadless
+        above = f"{_NO_THREAD}\n" if is_first and is_moved else ""
         return Body(text=above + part.text, file=part.file, is_hidden=self._ticket.is_hidden)
 
 

@@ -34,6 +34,8 @@ class Ticket:
         created_at: Milliseconds since 1970, by Discord's clock.
         is_hidden: Only who asked may see the answer.
         starter: None if the answer stands where it was asked for.
+        is_threadless: A thread was asked for, and the bot may not open one.
+        may_post: The bot may write in the channel, too.
     """
 
     application: str
@@ -43,6 +45,8 @@ class Ticket:
     created_at: int
     is_hidden: bool = False
     starter: Starter | None = None
+    is_threadless: bool = False
+    may_post: bool = False
 
     def spell(self) -> str:
         """Return it as one string, which no message's id looks like. It holds the token."""

@@ -82,7 +82,8 @@ def telegram_parts(
     Args:
         markdown: Whatever a model wrote, whole or cut off anywhere.
         limit: Most UTF-16 units of a message, at least 2.
-        most_entities: Most entities of a message; beyond them it ends early.
+        most_entities: Most entities of a message, at least 2 (code in a quote is two); beyond
+            them it ends early.
         is_final: Show every character that forms no markup. If not, more is to come: markers
             left open at the end are taken as closed, and what shows nothing yet is nothing.
     """

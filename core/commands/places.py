@@ -16,10 +16,15 @@ async def settings(called: Called) -> Answered:
     if chat.is_private:
         return "There is nothing to set in a private chat."
     verb, _, rest = called.arguments.partition(" ")
+    if called.rooms.access.is_open:
+        return "Everybody may talk to me here: my owner has set that."
     if not verb:
         return _admitted(await store.admitted(chat.place))
     if verb not in CHANGES:
-        return f"Write {code('/settings allow')} or {code('/settings forbid')}, or neither."
+        return (
+            f"Say what to change: {code('/settings allow')} or {code('/settings forbid')}, then "
+            "whom; without that, all of this chat."
+        )
     for admitted in _named(rest, chat):
         if verb == "allow":
             await store.admit(chat.place, admitted)

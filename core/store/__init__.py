@@ -63,6 +63,9 @@ class DatabaseStore:
     async def withdraw(self, chat: Chat, message: str) -> bool:
         return await self._run(queue.withdraw, chat, message)
 
+    async def move(self, incoming: Incoming) -> bool:
+        return await self._run(queue.move, incoming)
+
     async def seen(self, platform: str) -> list[Seen]:
         return await self._run(queue.seen, platform)
 

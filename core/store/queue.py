@@ -4,6 +4,7 @@ Plain functions of a transaction; see `core.protocols.Store` for what each promi
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import takewhile
@@ -88,10 +89,38 @@ def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
     )
 
 
+def move(tx: Tx, incoming: Incoming) -> bool:
+    """Let a message wait in another chat, known by its event; nobody waits for more there."""
+    chat = _chat(tx, incoming)["id"]
+    if not tx.run(
+        "UPDATE inbox SET chat_id = ?, message = ?, body = ?, ready_at = ? WHERE platform = ?"
+        " AND event = ? AND done_at IS NULL AND attempts = 0",
+        chat,
+        incoming.message,
+        _body(incoming),
+        tx.now,
+        incoming.chat.platform,
+        incoming.event,
+    ):
+        return False
+    tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", tx.now, chat)
+    return True
+
+
 def seen(tx: Tx, platform: str) -> list[Seen]:
     """Return every chat with the time of its newest message, the newest first."""
+    waiting: dict[int, list[str]] = defaultdict(list)
+    for row in tx.all(
+        "SELECT chat_id, message FROM inbox WHERE done_at IS NULL AND attempts = 0"
+        " AND platform = ? ORDER BY chat_id, id",
+        platform,
+    ):
+        waiting[row["chat_id"]].append(row["message"])
     rows = tx.all("SELECT * FROM chat WHERE platform = ? ORDER BY seen_at DESC", platform)
-    return [Seen(chat=_chat_of(row), sent_at=row["seen_at"]) for row in rows]
+    return [
+        Seen(chat=_chat_of(row), sent_at=row["seen_at"], waiting=tuple(waiting[row["id"]]))
+        for row in rows
+    ]
 
 
 def _body(incoming: Incoming) -> str:

@@ -53,6 +53,11 @@ class Inbox:
         await self._meet_fault()
         self.deleted.append((chat.ref, message))
 
+    async def move(self, incoming: Incoming) -> None:
+        """Put what was taken in somewhere else."""
+        await self._meet_fault()
+        self.messages = [incoming if m.event == incoming.event else m for m in self.messages]
+
     async def seen(self, platform: str) -> list[Seen]:
         """Return what is known."""
         self.looks += 1

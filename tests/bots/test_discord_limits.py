@@ -132,7 +132,7 @@ async def test_a_global_429_silences_everything_but_interactions(
 async def test_previews_leave_a_part_of_each_second_to_what_is_worth_more(
     discord_server: DiscordServer, rest: Rest, channel: Channel
 ) -> None:
-    """The 48 calls of a second are for final texts; first texts, edits, signs have fewer."""
+    """The 45 calls of a second are for final texts; first texts, edits, signs have fewer."""
     assert channel.guild
     discord_server.limits = Allowed.unlimited()
     refs = [str(channel.guild.channel(str(n)).id) for n in range(40)]
@@ -143,7 +143,7 @@ async def test_previews_leave_a_part_of_each_second_to_what_is_worth_more(
         [rest.post(ref, HELLO) for ref in refs],
     ]
     refused = [failed(await outcomes(calls)) for calls in kinds]
-    assert [40 - len(errors) for errors in refused] == [20, 10, 10, 8]
+    assert [40 - len(errors) for errors in refused] == [20, 10, 10, 5]
     assert all(0 < (error.retry_after or 0) <= 1.01 for errors in refused for error in errors)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -341,3 +342,19 @@ async def test_a_server_in_trouble_at_the_start_is_waited_for(
         await discord_server.gateway.ready()
         direct.say(ann, "Hello")
         await until(lambda: inbox.messages)
+
+
+async def test_edits_and_deletions_that_were_missed_count(
+    discord_server: DiscordServer, ann: User, direct: Channel
+) -> None:
+    """What still waits is looked at again: it may have been edited or deleted meanwhile."""
+    edited, deleted, same = (direct.say(ann, text) for text in ("old", "gone", "same"))
+    known = seen(direct, 0)
+    waiting = (str(edited.id), str(deleted.id), str(same.id), "ticket:{}")
+    direct.edit(edited, "new")
+    direct.delete(deleted)
+    inbox = Inbox(known=[replace(known, waiting=waiting)])
+    async with listening(discord_server, inbox):
+        await until(lambda: inbox.edits and inbox.deleted)
+    assert [(edit.message, edit.text) for edit in inbox.edits] == [(str(edited.id), "new")]
+    assert inbox.deleted == [(str(direct.id), str(deleted.id))]

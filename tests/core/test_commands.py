@@ -240,7 +240,7 @@ async def test_a_host_lets_whole_chats_in(store: Store) -> None:
             "/settings allow desk:77 The a: team desk:31 hall", chat=ROOM, person=HAL
         )
         assert text.endswith("\n\n- The a: team (`desk:77`)\n- hall (`desk:31`)")
-        assert "Write `/settings allow`" in await house.ask(
+        assert "Say what to change: `/settings allow`" in await house.ask(
             "/settings what", chat=ROOM, person=HAL
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.protocols import Store
-from core.types import Admitted, Chat, Outcome, Seen
+from core.types import Admitted, Chat, Outcome, Seen, Turn
 from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
 from tests.core.storing import expect_turn, put, ready, take_turn, texts
 
@@ -65,7 +65,10 @@ async def test_what_was_seen_last(store: Store) -> None:
     """Every chat of the platform with its newest message, whatever order they came in."""
     for number, chat in ((5, CHAT), (3, CHAT), (4, GROUP), (6, ELSEWHERE)):
         await store.put(incoming(number, chat=chat), "message")
-    newest = [Seen(chat=CHAT, sent_at=5), Seen(chat=GROUP, sent_at=4)]
+    newest = [
+        Seen(chat=CHAT, sent_at=5, waiting=("5", "3")),
+        Seen(chat=GROUP, sent_at=4, waiting=("4",)),
+    ]
     assert await store.seen("desk") == newest
     assert await store.seen("desk") == newest
     assert await store.seen("nowhere") == []
@@ -76,7 +79,8 @@ async def test_what_is_alone_may_overtake(store: Store) -> None:
     await store.put(incoming(5), "message")
     await store.put(incoming(7, is_alone=True), "question")
     await store.put(incoming(3, chat=GROUP, is_alone=True), "question")
-    assert await store.seen("desk") == [Seen(chat=CHAT, sent_at=5), Seen(chat=GROUP, sent_at=3)]
+    seen = [(one.chat, one.sent_at) for one in await store.seen("desk")]
+    assert seen == [(CHAT, 5), (GROUP, 3)]
 
 
 async def test_a_question_is_answered_by_itself(store: Store, clock: StandInClock) -> None:
@@ -107,3 +111,19 @@ async def test_admitting(store: Store) -> None:
     assert not await store.dismiss("desk:1", "desk:7")
     assert await store.admitted("desk:1") == [Admitted(id="desk:8", name="Chefs")]
     assert await store.admitted("desk:2") == [mods]
+
+
+async def test_a_message_moves_to_another_chat(store: Store, clock: StandInClock) -> None:
+    """Its work is done there, if it has not begun where it was."""
+    await store.put(incoming(1, "m1", is_partial=True, is_alone=True), "question")
+    moved = replace(incoming(1, "m1", chat=GROUP), event=incoming(1).event)
+    assert await store.move(moved)
+    [(lease, work)] = await ready(store)
+    assert lease.chat == GROUP
+    assert isinstance(work, Turn)
+    assert texts(work) == ["m1"]
+    assert not await store.move(replace(moved, chat=CHAT))
+    await store.finish(lease, work, Outcome())
+    assert await store.next(lease) is None
+    clock.move(2)
+    assert await ready(store) == []

@@ -7,6 +7,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +25,7 @@ from hypothesis.stateful import (
 
 from core.errors import LeaseLostError
 from core.protocols import Store
-from core.store import open_store
+from core.store import DatabaseStore, open_store
 from core.types import Chat, Kind, Lease, Outcome, Outgoing, Turn
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, LONG, StandInClock, incoming
 
@@ -105,7 +106,20 @@ class Interleavings(RuleBasedStateMachine):
             assert held is None or held[1] <= self.clock(), "two workers in one chat"
             self._hold(lease)
             self._expect(lease, work)
+        self._forget_freed({lease.chat for lease, _ in taken})
         return multiple(*(Worker(lease, work) for lease, work in taken))
+
+    def _forget_freed(self, taken: set[Chat]) -> None:
+        """A lease that is over ends when somebody looks, though there may be no work just yet."""
+        query = "SELECT epoch FROM chat WHERE ref = ?"
+        for chat, (epoch, until) in list(self.book.holder.items()):
+            if chat in taken or until > self.clock():
+                continue
+            store = cast("DatabaseStore", self.store)
+            row = self.runner.run(store._run(lambda tx, ref: tx.one(query, ref), chat.ref))
+            assert row
+            if row["epoch"] != epoch:
+                del self.book.holder[chat]
 
     def _hold(self, lease: Lease) -> None:
         self.book.holder[lease.chat] = (lease.epoch, self.clock() + 30_000)
