@@ -89,8 +89,8 @@ class DatabaseStore:
     async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
         await self._run(turns.heard, lease, turn, index, transcript)
 
-    async def posted(self, turn: int, part: int, ref: str) -> None:
-        await self._run(turns.posted, turn, part, ref)
+    async def posted(self, reply: int, part: int, ref: str) -> None:
+        await self._run(turns.posted, reply, part, ref)
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
