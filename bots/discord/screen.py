@@ -15,6 +15,7 @@ from bots.discord.refusals import (
     TOO_MANY_FOLLOWUPS,
     UNKNOWN_MESSAGE,
     Notes,
+    carrying,
     is_over,
     keep,
     mapped,
@@ -27,6 +28,7 @@ from bots.live import Pace
 from bots.markup import DiscordPart, discord_parts
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
+from core.types import File
 
 log = logging.getLogger(__name__)
 
@@ -97,13 +99,21 @@ class ChannelScreen:
     async def post(self, part: DiscordPart, *, is_first: bool) -> str:
         """Post a message, once however often it is tried; the first replies to the question."""
         with mapped(self._channel, self._notes):
-            return await self._post(self._body(part, len(self._reply.posted), is_first=is_first))
+            index = len(self._reply.posted)
+            return await self._post(self._body(_showing(part), index, is_first=is_first))
+
+    async def attach(self, file: File, *, is_first: bool) -> str:
+        """Post a file, once however often it is tried."""
+        with mapped(self._channel, self._notes):
+            index = -1 - self._reply.attached
+            return await self._post(self._body(carrying(file), index, is_first=is_first))
 
     async def edit(self, ref: str, part: DiscordPart) -> str:
         """Edit a message; when it is not there any more, post another."""
         index = _index(self._reply, ref)
         with mapped(self._channel, self._notes):
-            return await self._edit(ref, self._body(part, index, is_first=not index))
+            body = self._body(_showing(part), index, is_first=not index)
+            return await self._edit(ref, body)
 
     async def remove(self, ref: str) -> None:
         """Delete a message."""
@@ -148,12 +158,12 @@ class ChannelScreen:
             return await self._post(replace(body, nonce=_nonce(body.nonce, ref)))
         return ref
 
-    def _body(self, part: DiscordPart, index: int, *, is_first: bool) -> Body:
+    def _body(self, body: Body, index: int, *, is_first: bool) -> Body:
         reply, to = self._reply, self._reply.to or ""
         is_answer = is_first and to.isdecimal() and not reply.chat.is_private
-        return Body(
-            text=f"{self._above}\n{part.text}" if is_first and self._above else part.text,
-            file=part.file,
+        return replace(
+            body,
+            text=f"{self._above}\n{body.text}" if is_first and self._above else body.text,
             nonce=_nonce(self._channel, reply.chat.ref, to, str(reply.key), str(index)),
             answers=to if is_answer else "",
         )
@@ -198,16 +208,26 @@ class InteractionScreen:
         """Put the first message in place of "thinking…", or post a further one."""
 
         async def here() -> str:
-            return await self._post(self._body(part, is_first=is_first), is_first=is_first)
+            body = self._body(_showing(part), is_first=is_first)
+            return await self._post(body, is_first=is_first)
 
         return await self._show(here, lambda screen: screen.post(part, is_first=is_first))
+
+    async def attach(self, file: File, *, is_first: bool) -> str:
+        """Put a file in place of "thinking…", or post it below."""
+
+        async def here() -> str:
+            body = self._body(carrying(file), is_first=is_first)
+            return await self._post(body, is_first=is_first)
+
+        return await self._show(here, lambda screen: screen.attach(file, is_first=is_first))
 
     async def edit(self, ref: str, part: DiscordPart) -> str:
         """Edit a message, wherever it stands; when it is gone, post another."""
 
         async def here() -> str:
             is_first = not _index(self._reply, ref)
-            return await self._edit(ref, self._body(part, is_first=is_first))
+            return await self._edit(ref, self._body(_showing(part), is_first=is_first))
 
         return await self._show(here, lambda screen: screen.edit(ref, part))
 
@@ -352,9 +372,15 @@ class InteractionScreen:
             self._rest, self._reply, notes=self._notes, channel=channel, above=above
         )
 
-    def _body(self, part: DiscordPart, *, is_first: bool) -> Body:
+    def _body(self, body: Body, *, is_first: bool) -> Body:
         above = f"{_NO_THREAD}\n" if is_first and self._ticket.starter else ""
-        return Body(text=above + part.text, file=part.file, is_hidden=self._ticket.is_hidden)
+        return replace(body, text=above + body.text, is_hidden=self._ticket.is_hidden)
+
+
+def _showing(part: DiscordPart) -> Body:
+    data = part.file.encode(errors="replace")
+    file = File(name="answer.md", mime="text/markdown; charset=utf-8", data=data)
+    return Body(text=part.text, file=file if data else None)
 
 
 def _index(reply: Reply, ref: str) -> int:
