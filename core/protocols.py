@@ -76,7 +76,8 @@ class Bot(Protocol):
 
         While it is not final: show what there is as it grows, as well as the platform lets us,
         until it is closed; a failure shows less and raises nothing. Once it is final: return
-        when the whole text stands in the chat, formatted, split where it must be.
+        when the whole text stands in the chat, formatted, split where it must be, and its files
+        below it. In place of a file that the platform does not take, a sentence says so.
 
         Raises:
             DeliveryError: The final text does not stand yet; to be called again with it.
@@ -215,8 +216,8 @@ class Store(Protocol):
         What it cost takes the place of what was held.
         """
 
-    async def posted(self, turn: int, part: int, ref: str) -> None:
-        """Keep the platform's id of a posted part of a turn's reply."""
+    async def posted(self, reply: int, part: int, ref: str) -> None:
+        """Keep the platform's id of a posted part of a reply, by its key; see `Reply`."""
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None

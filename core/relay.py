@@ -223,22 +223,24 @@ class Relay:
             outgoing = work
         if outgoing is None:
             return await self._insist(self._store.next, held.lease)
-        reply.settle(outgoing.text)
+        reply.settle(outgoing.text, files=outgoing.files)
         await self._deliver(reply)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
         turn = work.id if isinstance(work, Turn) else work.turn
+        key = -work.id if turn is None else turn
         return Reply(
             chat=lease.chat,
-            key=-work.id if turn is None else turn,
+            key=key,
             to=work.messages[-1].message if isinstance(work, Turn) else work.to,
             posted=work.posted,
-            record=None if turn is None else partial(self._record, turn),
+            attached=0 if isinstance(work, Turn) else work.attached,
+            record=partial(self._record, key),
         )
 
-    async def _record(self, turn: int, part: int, ref: str) -> None:
-        await self._insist(self._store.posted, turn, part, ref)
+    async def _record(self, key: int, part: int, ref: str) -> None:
+        await self._insist(self._store.posted, key, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
         began = time.monotonic()
@@ -247,7 +249,7 @@ class Relay:
         preview = asyncio.create_task(bot.deliver(reply))
         try:
             outcome = await self._work(held, working)
-            if not outcome.text and turn.messages[-1].is_alone:
+            if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()
             outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)

@@ -139,6 +139,20 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file to send: a picture, an archive.
+
+    Attributes:
+        name: With its ending and without a folder.
+        mime: Media type.
+    """
+
+    name: str
+    mime: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
     """The message somebody replied to.
 
@@ -305,6 +319,8 @@ class Outgoing:
         turn: The turn it answers; None for a notice nobody asked for.
         to: The message it answers; None for none.
         posted: Ids of messages already in the chat that this text should replace, in order.
+        files: All that follow the text, in order; what is sent keeps none.
+        attached: How many of them are already in the chat.
         failures: How often a defect kept it from going out; a refusal of the platform is none.
     """
 
@@ -314,6 +330,8 @@ class Outgoing:
     to: str | None
     text: str
     posted: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    attached: int = 0
     failures: int = 0
 
 
@@ -323,6 +341,7 @@ class Notice:
 
     person: str
     text: str
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +350,7 @@ class Outcome:
 
     Attributes:
         text: The reply, in Markdown; empty for none.
+        files: What follows the text, in order.
         history: Messages to remember, in order.
         usage: Every paid call of the turn.
         replaces: The turn that these messages stand for in the history, in place of its own.
@@ -339,6 +359,7 @@ class Outcome:
     """
 
     text: str = ""
+    files: tuple[File, ...] = ()
     history: tuple[Message, ...] = ()
     usage: tuple[Usage, ...] = ()
     replaces: int | None = None

@@ -96,8 +96,8 @@ class DatabaseStore:
     ) -> None:
         await self._run(turns.heard, lease, turn, index, transcript=transcript, hold=hold)
 
-    async def posted(self, turn: int, part: int, ref: str) -> None:
-        await self._run(turns.posted, turn, part, ref)
+    async def posted(self, reply: int, part: int, ref: str) -> None:
+        await self._run(turns.posted, reply, part, ref)
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None

@@ -216,4 +216,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX hold_expires ON hold (expires_at)",
     ),
+    (
+        # What follows a text on its way out; sent with it and then deleted. In receipt, the files
+        # of a reply are parts -1, -2 and so on, and a notice is the turn of its negative id.
+        """
+        CREATE TABLE outbox_file (
+            outbox_id BIGINT NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+            part SMALLINT NOT NULL,
+            name TEXT NOT NULL,
+            mime TEXT NOT NULL,
+            data BYTEA NOT NULL,
+            PRIMARY KEY (outbox_id, part)
+        )
+        """,
+    ),
 )
