@@ -5,20 +5,18 @@ from datetime import date
 from typing import Protocol
 
 from core.money import By, Level, Limit, Standing, Total, Unit
+from core.people import Admitted, Known, Pairing
 from core.reply import Reply
 from core.types import (
-    Admitted,
     Chat,
     Document,
     Incoming,
     Kind,
-    Known,
     Lease,
     Message,
     ModelEvent,
     Outcome,
     Outgoing,
-    Pairing,
     Seen,
     Transcript,
     Turn,

@@ -74,37 +74,6 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """A group of people, or a part of a place, that may talk to the bot in that place."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Somebody who has written before; `status` is empty, asked, approved or denied."""
-
-    id: str
-    name: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """A request to be let in.
-
-    Attributes:
-        is_new: Made by the turn at hand; the owners have not heard of it.
-        recent: How many people have asked within the last hour.
-    """
-
-    code: str
-    is_new: bool
-    recent: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """Recorded speech that a platform keeps: a voice note, an audio file, a video note.
 

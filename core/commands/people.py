@@ -2,7 +2,8 @@
 
 from core.commands.called import Answered, Called
 from core.markdown import plain
-from core.types import Known, Notice, Outcome
+from core.people import Known
+from core.types import Notice, Outcome
 
 
 async def show_id(called: Called) -> Answered:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from core.commands.called import Answered, Called
 from core.markdown import code, plain
-from core.types import Admitted, Chat
+from core.people import Admitted
+from core.types import Chat
 
 CHANGES = ("allow", "forbid")
 

@@ -1,13 +1,16 @@
 """Commands about money: what was spent, which limits there are, who is granted more."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from core.charts import Bar, Chart, Share, draw
 from core.commands.called import Answered, Called
 from core.errors import InputError
 from core.markdown import plain
-from core.money import Level, Scope, Span, Total, Unit
+from core.money import By, Level, Scope, Span, Total, Unit
+from core.types import File, Outcome
 from core.usage import amount, dollars, resets
 
 PERIODS = ("day", "month", "year", "all")
@@ -15,6 +18,8 @@ WHOSE = ("me", "chat", "everyone")
 SPANS = ("day", "month")
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 MOST_ROWS = 10
+MOST_DAYS = 62  # more bars than a phone shows are summed by month
+_BY: dict[str, By] = {"me": "model", "chat": "person", "everyone": "person"}
 _AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)\s*(\$|usd|tokens?)?", re.IGNORECASE)
 _SPANNED = {"day": "a day", "month": "a month"}
 
@@ -38,7 +43,63 @@ async def usage(called: Called) -> Answered:
         lines.append(f"\nBy {by}:\n\n{_list(rows)}")
     if levels := await store.levels(called.purse.limits):
         lines.append("\nLeft:\n\n" + "\n".join(f"- {_left(level)}" for level in levels))
-    return "\n".join(lines)
+    days = await store.totals("day", since=since, person=person, chat=chat)
+    shares = await store.totals(_BY[whose], since=since, person=person, chat=chat)
+    who, when = _titles(whose, period).split(", ")
+    chart = Chart(
+        title=who,
+        subtitle=when,
+        bars=_bars(days, since),
+        shares=[_share(row) for row in shares],
+        heading="Models" if whose == "me" else "People",
+        limit=_day_limit(levels, whose) if period in {"day", "month"} else None,
+    )
+    picture = await asyncio.to_thread(draw, chart)
+    image = File(name="usage.png", mime="image/png", data=picture)
+    return Outcome(text="\n".join(lines), files=(image,))
+
+
+def _bars(days: Sequence[Total], since: date | None) -> list[Bar]:
+    """Return a bar for every day, also of those without use; for every month of a long time."""
+    today = datetime.now().astimezone().date()
+    first = since or date.fromisoformat(days[0].id)
+    is_long = (today - first).days > MOST_DAYS
+    bars: dict[str, Bar] = {}
+    sums = {day.id: day for day in days}
+    for ordinal in range(first.toordinal(), today.toordinal() + 1):
+        day = date.fromordinal(ordinal)
+        key = f"{day:%b %y}" if is_long else f"{day.day}"
+        bar = bars.get(key, Bar(label=key))
+        bars[key] = _added(bar, sums[day.isoformat()]) if day.isoformat() in sums else bar
+    return list(bars.values())
+
+
+def _added(bar: Bar, day: Total) -> Bar:
+    is_unknown = day.unpriced == day.calls and not bar.cost
+    return Bar(
+        label=bar.label,
+        cost=None if is_unknown else (bar.cost or 0) + day.cost,
+        is_partial=not is_unknown and (bar.is_partial or bool(day.unpriced)),
+        input=bar.input + day.input,
+        cached=bar.cached + day.cached,
+        output=bar.output + day.output,
+    )
+
+
+def _share(row: Total) -> Share:
+    is_unknown = row.unpriced == row.calls
+    return Share(
+        name=row.name or "memory",
+        cost=None if is_unknown else row.cost,
+        tokens=row.input + row.output,
+        is_partial=not is_unknown and bool(row.unpriced),
+    )
+
+
+def _day_limit(levels: Sequence[Level], whose: str) -> int | None:
+    scope = {"me": "user", "chat": "chat", "everyone": "all"}[whose]
+    caps = [v.cap for v in levels if (v.scope, v.span, v.unit) == (scope, "day", "usd")]
+    return caps[0] if caps else None
 
 
 def _since(period: str) -> date | None:

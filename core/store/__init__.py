@@ -6,19 +6,17 @@ from pathlib import Path
 
 from core.errors import StoreError
 from core.money import By, Level, Limit, Standing, Total, Unit
+from core.people import Admitted, Known, Pairing
 from core.store import history, people, queue, spending, totals, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
-    Admitted,
     Chat,
     Incoming,
     Kind,
-    Known,
     Lease,
     Message,
     Outcome,
     Outgoing,
-    Pairing,
     Seen,
     Transcript,
     Turn,

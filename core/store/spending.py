@@ -108,22 +108,13 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
     day = _local(tx.now).toordinal() - _EPOCH
     for call in usage:
         milliseconds = round(call.seconds * 1000)
+        amounts = (call.input, call.cached, call.output, milliseconds)
         tx.run(
             "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
             " milliseconds, is_estimated, cost, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            chat,
-            turn,
-            person,
-            call.purpose,
-            call.model,
-            call.input,
-            call.cached,
-            call.output,
-            milliseconds,
-            int(call.is_estimated),
-            call.cost,
-            tx.now,
+            *(chat, turn, person, call.purpose, call.model, *amounts),
+            *(int(call.is_estimated), call.cost, tx.now),
         )
         tx.run(
             "INSERT INTO usage_day VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
@@ -134,17 +125,8 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
             " milliseconds = usage_day.milliseconds + excluded.milliseconds,"
             " cost = usage_day.cost + excluded.cost,"
             " unpriced = usage_day.unpriced + excluded.unpriced",
-            day,
-            person,
-            chat,
-            call.model,
-            call.purpose,
-            call.input,
-            call.cached,
-            call.output,
-            milliseconds,
-            call.cost or 0,
-            int(call.cost is None),
+            *(day, person, chat, call.model, call.purpose, *amounts),
+            *(call.cost or 0, int(call.cost is None)),
         )
 
 

@@ -42,7 +42,7 @@ def earlier(path: Path, version: int) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+@pytest.mark.parametrize("version", [1, 2])  # from the third on there are prices
 async def test_an_earlier_database_goes_on(tmp_path: Path, version: int) -> None:
     """History, people and the ledger are there; what was paid before has no known price."""
     path = tmp_path / "causerie.db"
