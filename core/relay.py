@@ -349,8 +349,9 @@ def _place(chat: Chat) -> tuple[str, str]:
 
 def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
     calls = outcome.usage
+    costs = [call.cost for call in calls]
     log.info(
-        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d seconds=%.2f",
+        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d usd=%s seconds=%.2f",
         chat,
         turn.id,
         turn.kind,
@@ -359,5 +360,6 @@ def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
         sum(call.input for call in calls),
         sum(call.cached for call in calls),
         sum(call.output for call in calls),
+        "?" if None in costs else f"{sum(cost or 0 for cost in costs) / 1_000_000:.6f}",
         seconds,
     )
