@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import csv
 import importlib.metadata
 import logging
 import os
@@ -21,7 +22,7 @@ from core.errors import CauserieError, SettingsError
 from core.memory import Memory
 from core.protocols import Bot, Store
 from core.relay import Relay
-from core.store import open_store
+from core.store import ledger, open_store
 from core.turns import Turns
 from core.understand import Understanding
 from core.usage import Spending
@@ -52,9 +53,11 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["doctor"],
-        help="check settings, tokens and servers, and say how to mend each fault",
+        choices=["doctor", "usage"],
+        help="doctor: check settings, tokens and servers, and say how to mend each fault; "
+        "usage: write every paid call to standard output, as CSV",
     )
+    parser.add_argument("--csv", action="store_true", help="what `usage` does anyway")
     command = parser.parse_args(arguments).command
     try:
         chosen = settings.load(BotSettings)
@@ -64,6 +67,9 @@ def run(arguments: Sequence[str]) -> int:
         models.use(
             chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url
         )
+        if command == "usage":
+            _write_usage(chosen)
+            return 0
         if command == "doctor":
             return asyncio.run(_examine(chosen))
         asyncio.run(_serve(chosen))
@@ -110,6 +116,12 @@ async def _serve(chosen: BotSettings) -> None:
         _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
         await _run(relay, bots.values())
+
+
+def _write_usage(chosen: BotSettings) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(ledger.COLUMNS)
+    writer.writerows(ledger.rows(chosen.database_path))
 
 
 async def _examine(chosen: BotSettings) -> int:
