@@ -13,7 +13,7 @@ from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Restart, Usage, Voice
 from core.usage import Caps, dollars
 from tests.core.house import OFFICE, OWNER, House
-from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInModel, plain_usage
+from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInModel, plain_usage, saying
 
 DEAR = Price(input=10_000_000, cached=1_000_000, written=10_000_000, output=30_000_000)
 CHEAP = Price(input=100_000, cached=10_000, written=100_000, output=300_000)
@@ -272,3 +272,60 @@ async def test_two_hundred_at_once_never_overshoot(store: Store) -> None:
 def test_amounts_for_people(amount: int, shown: str) -> None:
     """Cents, and more digits of small amounts."""
     assert dollars(amount) == shown
+
+
+async def test_a_footer_without_limits(store: Store) -> None:
+    """There is nothing left to tell, and without a price no cost."""
+    house = House(store=store)
+    house.spending.has_footer = True
+    async with house.running():
+        text = await house.ask("hi")
+    assert text.endswith(" tokens*")
+    assert "$" not in text
+
+
+async def test_the_cheapest_model_with_a_short_memory_comes_last(store: Store) -> None:
+    """Of all ways that the owner allows, the first that can be held is taken."""
+    house = House(
+        store=store,
+        prices=PRICES,
+        caps={("user", "day", "usd"): 300},
+        savings=("memory", "model"),
+        models=("gpt-4o", "gpt-4.1"),
+    )
+    house.prices["gpt-4.1"] = CHEAP  # type: ignore[index]
+    async with house.running():
+        text = await house.ask("hi")
+    assert "so a cheaper model answered" in text or "exceed your limit" in text
+
+
+async def test_many_rows_are_cut(store: Store) -> None:
+    """Ten are listed, the rest is counted; what was heard and cached is told."""
+    house = House(store=store, prices=PRICES)
+    async with house.running():
+        await house.ask(voice=Voice(ref="note", seconds=90.0))
+        for number in range(12):
+            person = type(ANN)(id=f"desk:7{number}", name=f"P{number}")
+            await house.ask("hi", person=person, chat=GROUP)
+        text = await house.ask("/usage all everyone", chat=OFFICE, person=OWNER)
+    assert "- and 3 more" in text
+    assert "1.5 minutes heard" in text
+
+
+async def test_a_summary_that_a_limit_does_not_allow_is_made_of_excerpts(store: Store) -> None:
+    """Memory is folded all the same, and costs nothing."""
+    house = House(
+        store=store,
+        prices=PRICES,
+        context_tokens=512,
+        caps={("chat", "day", "usd"): 60_000},
+        model=StandInModel(saying("word " * 60)),
+    )
+    async with house.running():
+        for number in range(9):
+            await house.ask(f"m{number}")
+        for _ in range(100):
+            if await held(store) == 0:
+                break
+            await asyncio.sleep(0.01)
+    assert await held(store) == 0
