@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import csv
 import importlib.metadata
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -19,9 +22,10 @@ from core.errors import CauserieError, SettingsError
 from core.memory import Memory
 from core.protocols import Bot, Store
 from core.relay import Relay
-from core.store import open_store
+from core.store import ledger, open_store
 from core.turns import Turns
 from core.understand import Understanding
+from core.usage import Spending
 
 log = logging.getLogger("causerie")
 
@@ -49,12 +53,23 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["doctor"],
-        help="check settings, tokens and servers, and say how to mend each fault",
+        choices=["doctor", "usage"],
+        help="doctor: check settings, tokens and servers, and say how to mend each fault; "
+        "usage: write every paid call to standard output, as CSV",
     )
+    parser.add_argument("--csv", action="store_true", help="what `usage` does anyway")
     command = parser.parse_args(arguments).command
     try:
         chosen = settings.load(BotSettings)
+        if chosen.tz:
+            os.environ["TZ"] = chosen.tz
+            time.tzset()
+        models.use(
+            chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url
+        )
+        if command == "usage":
+            _write_usage(chosen)
+            return 0
         if command == "doctor":
             return asyncio.run(_examine(chosen))
         asyncio.run(_serve(chosen))
@@ -101,6 +116,12 @@ async def _serve(chosen: BotSettings) -> None:
         _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
         await _run(relay, bots.values())
+
+
+def _write_usage(chosen: BotSettings) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(ledger.COLUMNS)
+    writer.writerows(ledger.rows(chosen.database_path))
 
 
 async def _examine(chosen: BotSettings) -> int:
@@ -173,8 +194,12 @@ async def _open_relay(
         reply_tokens=brain.reply_tokens,
         factors=await store.calibrations(),
     )
+    spending = Spending(
+        store, caps=chosen.caps, savings=chosen.near_limit, has_footer=chosen.footer
+    )
     turns = Turns(
         store=store,
+        spending=spending,
         model=brain.model,
         understanding=Understanding(store, transcriber=brain.transcriber, bots=bots),
         access=access,
@@ -190,15 +215,32 @@ def _advise(chosen: BotSettings, brain: Brain) -> None:
     is_served = chosen.telegram_bot_token or chosen.discord_bot_token
     if is_served and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
+    if chosen.has_model_server:
+        _advise_of_ends(chosen.chat_model, "CHAT_MODEL")
+    if chosen.has_speech_server and all(map(models.ends_soon, chosen.speech_model)):
+        _advise_of_ends(chosen.speech_model, "SPEECH_MODEL")
     for name in brain.models:
-        if end := models.ends(name):
-            log.warning("%s is shut down on %s; set CHAT_MODEL to another one", name, end)
         if not models.describe(name).is_known and not brain.context_tokens:
             log.warning(
                 "the context window of %s is unknown, %d tokens are assumed; CONTEXT_TOKENS says "
                 "better",
                 name,
                 models.UNKNOWN_CONTEXT,
+            )
+
+
+def _advise_of_ends(names: Sequence[str], setting: str) -> None:
+    asked = models.serving(names)
+    for name in names:
+        end = models.ends_soon(name)
+        if end and name in asked:
+            log.warning("%s is shut down on %s; set %s to another one", name, end, setting)
+        elif end:
+            log.warning(
+                "%s was shut down on %s, so it is not asked; where it still serves, a file named "
+                "in MODEL_TABLE can say so",
+                name,
+                end,
             )
 
 

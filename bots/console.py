@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bots import files, terminal
+from bots.live import missing
 from core.errors import FetchError, StoreError
 from core.protocols import Inbox
 from core.reply import Reply
-from core.types import Chat, Document, Incoming, Person, Quoted, Voice
+from core.types import Chat, Document, File, Incoming, Person, Quoted, Voice
 
 CHAT = Chat(platform="console", ref="local", is_private=True)
 PERSON = Person(id="console:0", name="you")
@@ -63,11 +64,17 @@ class ConsoleBot:
                 )
 
     async def deliver(self, reply: Reply) -> None:
-        """Show the end of `reply` while it grows, then the whole of it in its place."""
+        """Show the end of `reply` while it grows, then the whole of it in its place.
+
+        Files are saved in the state folder, and their paths shown.
+        """
         number = int(reply.to) if reply.to and reply.to.isdecimal() else self._begun
         if reply.is_final:
             try:
-                await self._screen.show(reply.text, title=self._title(number))
+                if reply.text or not reply.files:
+                    await self._screen.show(reply.text, title=self._title(number))
+                for file in reply.files:
+                    await self._show_file(file)
             finally:
                 self._note_answer(number)
             return
@@ -75,6 +82,15 @@ class ConsoleBot:
             self._screen.preview(text)
             await reply.has_closed(within=FRAME_SECONDS)
         asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._note_answer, number)
+
+    async def _show_file(self, file: File) -> None:
+        try:
+            path = await asyncio.to_thread(files.save, file)
+        except OSError as error:
+            why = f"it cannot be saved: {error.strerror}"
+            await self._screen.show(missing(file, why))
+        else:
+            await self._screen.show_path(path)
 
     async def fetch(self, file: Voice | Document) -> bytes:
         """Read the file that was named."""

@@ -1,11 +1,14 @@
-"""Recordings on this machine's disk, for the console."""
+"""Files on this machine's disk, for the console: recordings to hear, what it has to show."""
 
 import mimetypes
 import shlex
+from itertools import chain, count
 from pathlib import Path
 
+import platformdirs
+
 from core.errors import FetchError
-from core.types import Voice
+from core.types import File, Voice
 
 TAKE_FILE = ("/voice", "/transcribe", "/translate")
 
@@ -46,6 +49,22 @@ def read(path: Path, length: int = -1) -> bytes:
             return file.read(length)
     except OSError:
         raise FetchError(f"{path} is there, but I am not allowed to read it.") from None
+
+
+def save(file: File) -> Path:
+    """Write a file into the folder `files` of our state folder; return where it is.
+
+    Nothing is overwritten: where something else has the name, it gets a number. Only its owner
+    may read it. Raises OSError if it cannot be written.
+    """
+    wanted = Path(platformdirs.user_state_dir("causerie")) / "files" / Path(file.name).name
+    wanted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    paths = chain((wanted,), numbered)
+    path = next(p for p in paths if not p.exists() or p.read_bytes() == file.data)
+    path.touch(mode=0o600)
+    path.write_bytes(file.data)
+    return path
 
 
 def _path(argument: str) -> Path:

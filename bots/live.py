@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from core.errors import DeliveryError, GoneError, StoreError
 from core.reply import Posted, Reply
+from core.types import File
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,9 @@ class Screen(Protocol[P]):
     async def edit(self, ref: str, part: P) -> str:
         """Make a message show `part`; return its id, a new one if it had to be posted anew."""
 
+    async def attach(self, file: File, *, is_first: bool) -> str:
+        """Post a file, or a sentence if the platform does not take it; return its id."""
+
     async def remove(self, ref: str) -> None:
         """Delete a message."""
 
@@ -71,12 +76,23 @@ class Screen(Protocol[P]):
         """Tell the chat that the bot writes."""
 
 
+def missing(file: File, why: str) -> str:
+    """Return the sentence, in Markdown, that stands in place of a file."""
+    return f"Here `{file.name}` is missing: {why}."
+
+
+def too_large(file: File, most: int) -> str:
+    """Return the sentence in place of a file that has more than `most` bytes."""
+    size = math.ceil(len(file.data) / 100_000) / 10
+    return missing(file, f"it has {size} MB, and I can send at most {most // 1_000_000} MB")
+
+
 async def show(reply: Reply, screen: Screen[P]) -> None:
     """Do for `reply` what `core.protocols.Bot.deliver` promises.
 
     Raises:
         DeliveryError: The final text does not stand yet. What was posted is in
-            `reply.posted`, and the next call goes on from there.
+            `reply.posted` and `reply.attached`, and the next call goes on from there.
         GoneError: It never will.
     """
     if reply.is_final:
@@ -163,13 +179,17 @@ async def _settle(reply: Reply, screen: Screen[P]) -> None:
             await _soon(functools.partial(_replace, reply.posted[index], screen, part))
             continue
         ref = await _soon(functools.partial(screen.post, part, is_first=not index))
-        if index < len(parts) - 1:
+        if index < len(parts) - 1 or reply.files:
             await reply.record(ref, part)
         else:  # the caller commits that the whole text stands, and needs no receipt for this
             reply.posted.append(Posted(ref=ref, shown=part))
     while len(reply.posted) > len(parts):
         await _soon(functools.partial(_remove, screen, reply.posted[-1].ref))
         reply.posted.pop()
+    while reply.attached < len(reply.files):
+        file, is_first = reply.files[reply.attached], not (reply.posted or reply.attached)
+        attach = functools.partial(screen.attach, file, is_first=is_first)
+        await reply.record_file(await _soon(attach))
 
 
 async def _remove(screen: Screen[P], ref: str) -> None:

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.segment import SegmentLines
+from rich.text import Text
 
 from bots import files
 from core.errors import GoneError
@@ -81,6 +82,9 @@ class Screen(Protocol):
         Raises:
             GoneError: Nobody reads it any more.
         """
+
+    async def show_path(self, path: Path) -> None:
+        """Show where a file is; raises as `show`."""
 
 
 def open_screen(commands: Sequence[Named]) -> Screen:
@@ -195,6 +199,15 @@ class Terminal:
 
         await run_in_terminal(draw)
 
+    async def show_path(self, path: Path) -> None:
+        """Show where a file is, in one piece for whoever copies it."""
+
+        def draw() -> None:
+            self._erase()
+            self._console.print(Text(_printable(str(path))), soft_wrap=True)
+
+        await run_in_terminal(draw)
+
     def _erase(self) -> None:
         if self._live:
             self._live.stop()
@@ -245,8 +258,15 @@ class Lines:
 
     async def show(self, text: str, *, title: str = "") -> None:
         """Write a text as it is."""
+        self._write(title, text)
+
+    async def show_path(self, path: Path) -> None:
+        """Write where a file is."""
+        self._write(str(path))
+
+    def _write(self, *texts: str) -> None:
         try:
-            self._sink.write("".join(f"{_printable(part)}\n" for part in (title, text) if part))
+            self._sink.write("".join(f"{_printable(part)}\n" for part in texts if part))
             self._sink.flush()
         except BrokenPipeError as error:
             self._is_gone = True

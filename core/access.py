@@ -5,8 +5,9 @@ from typing import Literal
 
 from core.errors import AccessError
 from core.markdown import plain
+from core.people import Pairing
 from core.protocols import Store
-from core.types import Incoming, Notice, Pairing, Person
+from core.types import Incoming, Notice, Person
 
 Mode = Literal["pairing", "open", "closed"]
 

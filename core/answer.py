@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from core import tokens
-from core.errors import ContextLengthError, ModelError
+from core.errors import BudgetError, ContextLengthError, ModelError
 from core.protocols import ChatModel
 from core.types import Cut, Delta, Message, Purpose, Restart, Usage
+from core.usage import Purse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Answer:
     """What has come of a prompt so far; complete when `stream` has returned.
 
     Attributes:
+        purse: What pays; the first call is held already.
         error: Why there is no more; None when it is complete.
         cut: How the model fell short of its end; None if it did not.
         is_complete: The model ended the answer itself.
@@ -37,10 +39,11 @@ class Answer:
     """
 
     prompt: Prompt
+    purse: Purse
     purpose: Purpose = "chat"
     text: str = ""
     usage: list[Usage] = field(default_factory=list)
-    error: ModelError | None = None
+    error: ModelError | BudgetError | None = None
     cut: Cut | None = None
     is_complete: bool = False
     is_asked: bool = False
@@ -65,6 +68,7 @@ class Answer:
                         show(self.text)
                     case Restart():
                         self.text = ""
+                        await self.hold()
                     case Cut():
                         self.cut = event
                     case _:
@@ -73,12 +77,24 @@ class Answer:
         except ContextLengthError:
             self.is_asked = False
             raise
-        except ModelError as error:
+        except (ModelError, BudgetError) as error:
             self.error = error
+
+    async def hold(self) -> None:
+        """Hold what one more call can cost, beside what the earlier ones have.
+
+        Raises:
+            BudgetError: A limit does not allow it.
+        """
+        prompt = self.prompt
+        await self.purse.hold(
+            prompt.models, prompt=prompt.predicted, reply=prompt.limit, spent=self.usage
+        )
 
     def _enter(self, call: Usage) -> None:
         predicted = 0 if call.is_estimated else self.prompt.predicted
-        self.usage.append(replace(call, purpose=self.purpose, predicted=predicted))
+        call = replace(call, purpose=self.purpose, predicted=predicted)
+        self.usage.append(self.purse.priced(call))
 
     def spent(self) -> tuple[Usage, ...]:
         """Return the usage, estimating that of a call that was cut off before it reported."""
@@ -91,4 +107,4 @@ class Answer:
             output=tokens.count(self.text),
             is_estimated=True,
         )
-        return (*self.usage, cut_off)
+        return (*self.usage, self.purse.priced(cut_off))

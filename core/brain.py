@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from core import personas
+from core import models, personas
 from core.protocols import ChatModel, Transcriber
 from core.settings import Settings
 
@@ -16,7 +16,8 @@ class Brain:
     """A chat model and a transcriber, with what they need.
 
     Attributes:
-        models: Names a chat can choose from; the first is the default.
+        models: Names a chat can choose from; the first is the default. What was shut down is
+            not among them.
         prompts: System prompts by persona.
         context_tokens: Most tokens of a prompt; None for what the model takes.
         reply_tokens: Most tokens of a reply; None for the default.
@@ -55,12 +56,11 @@ async def open_brain(settings: Settings, stack: AsyncExitStack, progress: Progre
 def _remote_transcriber(settings: Settings, _: Progress) -> Transcriber:
     from core.speech import OpenAISpeech  # noqa: PLC0415 - as the others here: only if needed
 
-    is_elsewhere = bool(settings.speech_base_url or settings.speech_api_key)
     key = settings.speech_api_key or settings.openai_api_key
     return OpenAISpeech(
         names=settings.speech_model,
         key=key.get_secret_value() if key else None,
-        base_url=settings.speech_base_url if is_elsewhere else settings.openai_base_url,
+        base_url=settings.speech_url,
         proxy=settings.http_proxy_openai,
         language=settings.speech_language,
     )
@@ -82,7 +82,7 @@ async def _remote_brain(
     return Brain(
         model=model,
         transcriber=transcriber,
-        models=settings.chat_model,
+        models=models.serving(settings.chat_model),
         prompts={**personas.PERSONAS, personas.DEFAULT: default},
         context_tokens=settings.context_tokens,
         reply_tokens=settings.reply_tokens,

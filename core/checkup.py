@@ -5,7 +5,6 @@ import difflib
 import importlib.util
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from datetime import UTC, date, datetime
 
 from core import models
 from core.errors import SettingsError
@@ -226,7 +225,7 @@ def _about_model(
 def _unknown(server: Server, name: str, listing: Listing) -> Finding:
     text = f"{server.way.host} has no model {name}"
     end = models.ends(name)
-    if end and end <= _today():
+    if end and end <= models.today():
         text += f", which was shut down on {end}"
     named = difflib.get_close_matches(name, listing, n=MOST_SUGGESTIONS, cutoff=0.4)
     named = named or sorted(listing)[:MOST_SUGGESTIONS]
@@ -239,10 +238,10 @@ def _about_limits(
 ) -> Iterator[Finding]:
     """Warn of a model that ends, and of one whose context window has to be guessed."""
     if end := models.ends(name):
-        verb = "was" if end <= _today() else "is"
+        verb = "was" if end <= models.today() else "is"
         such = f", such as {CHAT_MODELS[0]}" if server.way.is_default else ""
         fix = f"set CHAT_MODEL to one that goes on{such}"
-        yield warning(f"{name} {verb} shut down by OpenAI on {end}", fix=fix)
+        yield warning(f"{name} {verb} shut down on {end}", fix=fix)
     if models.describe(name).is_known or settings.context_tokens:
         return
     window = _window(entry or {})
@@ -299,7 +298,3 @@ def _spelled(names: list[str]) -> str:
 
 def _status(failure: Failure) -> str:
     return f"HTTP {failure.status}" if failure.status else ""
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()

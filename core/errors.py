@@ -5,6 +5,7 @@
     CauserieError
     ├── SettingsError           a setting is wrong; says which and what would be right
     ├── AccessError             this person may not, here or now
+    ├── BudgetError             a spending limit does not allow it
     ├── ModelError              the model gave no answer
     │   ├── ContextLengthError  the prompt was too long for it after all
     │   └── ModelSetupError     only the owner can mend it: key, quota, model name
@@ -41,6 +42,10 @@ class AccessError(CauserieError):
     def __init__(self, text: str, notices: "tuple[Notice, ...]" = ()) -> None:
         super().__init__(text)
         self.notices = notices
+
+
+class BudgetError(CauserieError):
+    """A spending limit does not allow a call; the text says which and when it resets."""
 
 
 class ModelError(CauserieError):

@@ -230,11 +230,13 @@ async def _usage(model: str, prompt: Sequence[Message], reply: Completion) -> Us
             is_estimated=True,
         )
     details = found.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
     return Usage(
         purpose="chat",
         model=model,
         input=prompt_tokens,
-        cached=reported_tokens(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        cached=reported_tokens(details.get("cached_tokens")),
+        written=reported_tokens(details.get("cache_write_tokens")),
         output=reported_tokens(found.get("completion_tokens")),
     )
 

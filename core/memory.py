@@ -14,9 +14,10 @@ from itertools import dropwhile
 
 from core import models, tokens
 from core.answer import Answer, Prompt
-from core.errors import ContextLengthError
+from core.errors import BudgetError, ContextLengthError
 from core.protocols import ChatModel, Store
 from core.types import ChatState, Message, Usage
+from core.usage import Purse
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ SUMMARY_SHARE = 8  # a summary takes at most one eighth of the prompt
 EXCERPT_TOKENS = 30
 SHRINK, LEAST_SHARE = 0.7, 0.15
 LEAST_PROMPT = 96  # holds a cut persona, a name and a few words of the message
+LEAST_REPLY = 256  # a few sentences, where money is short
 LEAST_SUMMARY = 32  # below, the room serves the message better
 NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
 TRANSCRIPT_MARGIN = 64  # framing of the summary's own prompt
@@ -103,12 +105,14 @@ class Memory:
         self._compacting: set[int] = set()
         self._learned = {name: tokens.Calibration(f) for name, f in (factors or {}).items()}
 
-    def budget(self, names: Sequence[str]) -> Budget:
+    def budget(self, names: Sequence[str], *, share: float = 1.0) -> Budget:
         """Return what a call may use so that no model of a list can be asked too much."""
         budgets = [self._budget(name) for name in names]
+        prompt = min(budget.prompt for budget in budgets)
+        reply = min(budget.reply for budget in budgets)
         return Budget(
-            prompt=min(budget.prompt for budget in budgets),
-            reply=min(budget.reply for budget in budgets),
+            prompt=max(int(prompt * share), min(prompt, LEAST_PROMPT)),
+            reply=max(int(reply * share), min(reply, LEAST_REPLY)),
         )
 
     def _budget(self, name: str) -> Budget:
@@ -160,6 +164,7 @@ class Memory:
         asked: Message,
         names: Sequence[str],
         before: int | None = None,
+        share: float = 1.0,
     ) -> Recalled:
         """Compose the prompt for a new message.
 
@@ -170,8 +175,9 @@ class Memory:
             asked: The new message; its middle is left out when it does not fit.
             names: The models that may be asked.
             before: A turn that is answered anew, so that neither it nor its answer is shown.
+            share: Of the budget to use; less than 1 saves money.
         """
-        budget = self.budget(names)
+        budget = self.budget(names, share=share)
         room = budget.prompt - tokens.PRIMER_TOKENS
         persona = tokens.shorten(persona, room // 2)
         fixed = [await weighed(Message(role="system", content=persona))]
@@ -217,37 +223,46 @@ class Memory:
         return _from_a_question(messages)
 
     async def compact(
-        self, chat: int, state: ChatState, *, recalled: Recalled, model: ChatModel
+        self,
+        chat: int,
+        state: ChatState,
+        *,
+        recalled: Recalled,
+        model: ChatModel,
+        purse: Purse,
     ) -> None:
         """Fold the older part of a history that fills its room into the summary.
 
-        The model writes the summary; if it fails, excerpts of what people said take its place.
+        The model writes the summary; if it fails, or a spending limit does not allow it, excerpts
+        of what people said take its place.
 
         Args:
             chat: The chat's id in the store.
             state: What it remembers after the turn.
             recalled: The turn's prompt.
             model: Who writes the summary.
+            purse: What pays for it.
         """
-        room = recalled.budget.prompt - recalled.persona - recalled.summary
+        room = _room(recalled)
         if state.total - state.start <= room * HIGH or chat in self._compacting:
             return
         self._compacting.add(chat)
         try:
-            await self._fold(chat, state, room=room, recalled=recalled, model=model)
+            await self._fold(chat, state, recalled, model, purse)
         finally:
             self._compacting.discard(chat)
 
     async def _fold(
-        self, chat: int, state: ChatState, *, room: int, recalled: Recalled, model: ChatModel
+        self, chat: int, state: ChatState, recalled: Recalled, model: ChatModel, purse: Purse
     ) -> None:
+        room = _room(recalled)
         messages = await self._store.window(chat, start=state.start)
         kept = _from_a_question(_newest(messages, int(room * LOW)))
         kept = kept or _from_a_question(_newest(messages[-2:], int(room * HIGH)))
         folded = messages[: len(messages) - len(kept)]
         if not folded:
             return
-        answer = await self._summarise(state.summary, folded, recalled)
+        answer = await self._summarise(state.summary, folded, recalled, purse)
         if recalled.budget.summary >= LEAST_SUMMARY:
             await _finish_quietly(answer, model)
         text = answer.text if answer.is_complete else _excerpts(state.summary, folded)
@@ -257,13 +272,14 @@ class Memory:
             new=folded[-1].total,
             summary=tokens.shorten(text, recalled.budget.summary),
             usage=answer.spent(),
+            hold=purse.name,
         )
         log.info(
             "compacted chat=%d messages=%d by_model=%s", chat, len(folded), answer.is_complete
         )
 
     async def _summarise(
-        self, summary: str, folded: Sequence[Message], recalled: Recalled
+        self, summary: str, folded: Sequence[Message], recalled: Recalled, purse: Purse
     ) -> Answer:
         budget = recalled.budget
         said = "\n\n".join(f"{m.name or m.role}: {m.content}" for m in folded)
@@ -278,7 +294,7 @@ class Memory:
             limit=budget.reply,
             predicted=_sum(messages) + tokens.PRIMER_TOKENS,
         )
-        return Answer(prompt=prompt, purpose="summary")
+        return Answer(prompt=prompt, purse=purse, purpose="summary")
 
 
 async def weighed(message: Message) -> Message:
@@ -289,9 +305,16 @@ async def weighed(message: Message) -> Message:
 
 async def _finish_quietly(answer: Answer, model: ChatModel) -> None:
     try:
+        await answer.hold()
         await answer.stream(model, lambda _: None)
+    except BudgetError as error:
+        log.info("no summary: %s", error)
     except ContextLengthError as error:
         log.warning("summary too long for the model: %s", error)
+
+
+def _room(recalled: Recalled) -> int:
+    return recalled.budget.prompt - recalled.persona - recalled.summary
 
 
 def _sum(messages: Sequence[Message]) -> int:

@@ -1,16 +1,95 @@
-"""What is known of models by name: their limits, their tokens, when they end."""
+"""What is known of models by name: their limits, their tokens, their prices, when they end.
 
+The table ships as `core/data/models.json`; what an owner says in a file of their own overrules
+it once `use` was called (see `core.table`).
+"""
+
+import functools
+import math
 import re
-from dataclasses import dataclass
-from datetime import date
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-T = TypeVar("T")
+from core import table
+from core.table import Rows, Table
 
 # A server that nobody described may run with as little as this; the setting CONTEXT_TOKENS
 # says better. Ollama starts small models with 4,096 (docs.ollama.com, 2026-11).
 UNKNOWN_CONTEXT = 4_096
 UNKNOWN_OUTPUT = 2_048
+
+MILLION = 1_000_000
+SOON = timedelta(days=60)
+
+# What gateways put before the names of models that are nobody else's (openrouter.ai/models,
+# ai.google.dev/gemini-api/docs/openai, 2026-11). Open weights cost something else everywhere,
+# so theirs is not among them.
+_VENDORS = re.compile(r"^(?:openai|anthropic|google|gemini|models|x-ai|xai)/")
+_SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
+# What belongs to a dated snapshot, not to every snapshot of its model.
+_DATED = ("snapshot", "retires")
+_LIMITS = ("context", "output", "tokenizer", "max_seconds", "formats", "can_translate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model costs, in micro-dollars (1 USD is 1,000,000) per million tokens.
+
+    Attributes:
+        cached: For the part of a prompt that the provider had in its cache.
+        written: For the part that it put there, where it charges for that.
+        audio_minute: Micro-dollars for a minute of recorded speech.
+        above: In `long`: for prompts of more tokens than this.
+        long: What a call with such a prompt costs as a whole; None where length does not matter.
+    """
+
+    input: int
+    cached: int
+    written: int
+    output: int
+    audio_minute: int = 0
+    above: int = 0
+    long: "Price | None" = None
+
+    def at(self, prompt: int) -> "Price":
+        """Return the price that counts for a prompt of so many tokens."""
+        return self.long if self.long and prompt > self.long.above else self
+
+    def cost(
+        self,
+        *,
+        input: int = 0,  # noqa: A002 - as in Usage
+        cached: int = 0,
+        written: int = 0,
+        output: int = 0,
+        seconds: float = 0.0,
+    ) -> int:
+        """Return what a call costs, in micro-dollars, rounded up.
+
+        The most that a prompt can cost is that of one that is written to the cache as a whole.
+
+        Args:
+            input: Tokens of the prompt, cached and written ones included.
+            cached: Those of them that came from the provider's cache.
+            written: Those that were put there.
+            output: Tokens of the reply.
+            seconds: Of recorded speech. Where a model has prices for both, the minutes are
+                what its provider says that the tokens come to, so the dearer one counts.
+        """
+        price = self.at(input)
+        cached = min(cached, input)
+        written = min(written, input - cached)
+        tokens = (
+            (input - cached - written) * price.input
+            + cached * price.cached
+            + written * price.written
+            + output * price.output
+        )
+        return max(-(-tokens // MILLION), math.ceil(seconds * self.audio_minute / 60))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +100,28 @@ class Model:
         context: Tokens that prompt and reply together may have and always fit. Where the
             provider sets room aside for thinking, that room is not counted.
         output: Most tokens of a reply, thinking included.
-        is_exact: Its tokens are those of `core.tokens`, so no calibration is needed.
+        tokenizer: `o200k`, whose tokens are those of `core.tokens`, `cl100k` or `unknown`.
         is_known: Its limits are documented; else they are guessed low.
+        price: None if it is not known.
+        abilities: Of `audio`, `tools` and `vision`.
+        snapshot: The day it was frozen; None for a name that may mean another one tomorrow.
+        retires: The day it is shut down; None if none is announced.
     """
 
     name: str
     context: int = UNKNOWN_CONTEXT
     output: int = UNKNOWN_OUTPUT
-    is_exact: bool = False
+    tokenizer: str = "unknown"
     is_known: bool = False
+    price: Price | None = None
+    abilities: frozenset[str] = frozenset()
+    snapshot: date | None = None
+    retires: date | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its tokens are those of `core.tokens`, so that no calibration is needed."""
+        return self.tokenizer == "o200k"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +133,9 @@ class SpeechModel:
         formats: Values of response_format it takes; the first is its default.
         can_translate: It serves /audio/translations.
         is_known: Its limits are documented.
+        price: None if it is not known.
+        snapshot: The day it was frozen; None for a name that may mean another one tomorrow.
+        retires: The day it is shut down; None if none is announced.
     """
 
     name: str
@@ -48,128 +143,173 @@ class SpeechModel:
     formats: tuple[str, ...] = ("json",)
     can_translate: bool = False
     is_known: bool = False
+    price: Price | None = None
+    snapshot: date | None = None
+    retires: date | None = None
 
 
+def _utc() -> date:
+    return datetime.now(UTC).date()
+
+
+def use(
+    own: Path | None = None,
+    *,
+    chat_url: str | None = None,
+    speech_url: str | None = None,
+    clock: Callable[[], date] = _utc,
+) -> None:
+    """Let an owner's file overrule the table from now on, in the whole process.
+
+    Args:
+        own: Of the shape that `core.table` shows; None for none.
+        chat_url: Root of the chat model's API: the same name can mean another price elsewhere.
+        speech_url: The same for speech.
+        clock: Says what day it is.
+
+    Raises:
+        ValueError: The file cannot be read, or a row of it is wrong; says which.
+    """
+    _chosen.own = table.read(own) if own else Table()
+    _chosen.chat_host = _host(chat_url)
+    _chosen.speech_host = _host(speech_url)
+    _chosen.clock = clock
+    describe.cache_clear()
+    describe_speech.cache_clear()
+
+
+@functools.lru_cache
 def describe(name: str) -> Model:
     """Return what is known of a chat model; a guess for a name never heard of.
 
-    A dated snapshot, a fine-tuned model (`ft:`) or a provider's prefix (`openai/`) leads to
-    the family.
+    A provider's prefix (`openai/`) and the date of a snapshot lead to the model itself; any
+    other ending, and a fine-tuned model (`ft:`), to the limits of the family, but to no price.
     """
-    found = _find(name, _FAMILIES)
-    if found is None:
-        return Model(name=name)
-    context, output, is_exact = found
-    return Model(name=name, context=context, output=output, is_exact=is_exact, is_known=True)
+    row = _row(name, _chosen.chat_host, table.shipped().chat, _chosen.own.chat)
+    return Model(
+        name=name,
+        context=row.get("context") or UNKNOWN_CONTEXT,
+        output=row.get("output") or UNKNOWN_OUTPUT,
+        tokenizer=row.get("tokenizer", "unknown"),
+        is_known=bool(row.get("context")),
+        price=_price(row.get("price")),
+        abilities=frozenset(row.get("abilities", ())),
+        snapshot=_day(row.get("snapshot")),
+        retires=_day(row.get("retires")),
+    )
 
 
+@functools.lru_cache
 def describe_speech(name: str) -> SpeechModel:
-    """Return what is known of a transcription model; a guess for a name never heard of."""
-    found = _find(name, _SPEECH)
-    if found is None:
-        return SpeechModel(name=name)
-    max_seconds, formats, can_translate = found
+    """Return what is known of a transcription model, as `describe` does of a chat model."""
+    row = _row(name, _chosen.speech_host, table.shipped().speech, _chosen.own.speech)
     return SpeechModel(
         name=name,
-        max_seconds=max_seconds,
-        formats=formats,
-        can_translate=can_translate,
-        is_known=True,
+        max_seconds=row.get("max_seconds"),
+        formats=tuple(row.get("formats") or ("json",)),
+        can_translate=row.get("can_translate", False),
+        is_known=bool(row.get("formats")),
+        price=_price(row.get("price")),
+        snapshot=_day(row.get("snapshot")),
+        retires=_day(row.get("retires")),
     )
 
 
 def ends(name: str) -> date | None:
-    """Return the day OpenAI shuts a model down; None if none is announced."""
-    return _ENDS.get(name)
+    """Return the day a model of either kind is shut down; None if none is announced."""
+    return describe(name).retires or describe_speech(name).retires
 
 
-def _find(name: str, table: dict[str, T]) -> T | None:
-    family = name.removeprefix("openai/").removeprefix("ft:").partition(":")[0]
-    while family:
-        if family in table:
-            return table[family]
-        family = re.sub(r"[-.]?[^-.]*$", "", family)
-    return None
+def ends_soon(name: str) -> date | None:
+    """Return the day a model is or was shut down, if it is within `SOON`."""
+    end = ends(name)
+    return end if end and end <= today() + SOON else None
 
 
-# Context window, most output tokens, exact in o200k_base. Of the reasoning models the window
-# is given without the 128,000 (100,000) tokens the provider keeps for output: GPT-5 refuses
-# prompts above 272,000 of its 400,000, the 1,050,000 of later ones are 922,000 of input.
-# Sources: docs.litellm.ai/blog/gpt_6_sol_luna, the model cards of GPT-6.1 Terra
-# (docs.aws.amazon.com/bedrock), GPT-5.4 mini and GPT-6 (vercel.com/ai-gateway/models), the
-# model pages on developers.openai.com; 2026-11. Vocabularies: tiktoken 0.14, model.py; that of
-# GPT-6 is not published there, so it is calibrated. A version not listed counts as its family.
-_FAMILIES: dict[str, tuple[int, int, bool]] = {
-    "gpt-6": (922_000, 128_000, False),
-    "gpt-5.6": (922_000, 128_000, True),
-    "gpt-5.5": (922_000, 128_000, True),
-    "gpt-5.4": (922_000, 128_000, True),
-    "gpt-5.4-mini": (272_000, 128_000, True),
-    "gpt-5.4-nano": (272_000, 128_000, True),
-    "gpt-5.3-chat": (128_000, 16_384, True),
-    "gpt-5.2-chat": (128_000, 16_384, True),
-    "gpt-5.1-chat": (128_000, 16_384, True),
-    "gpt-5-chat": (128_000, 16_384, True),
-    "gpt-5": (272_000, 128_000, True),
-    "gpt-4.1": (1_047_576, 32_768, True),
-    "gpt-4o": (128_000, 16_384, True),
-    "gpt-4o-2024-05-13": (128_000, 4_096, True),
-    "chatgpt-4o": (128_000, 16_384, True),
-    "gpt-audio": (128_000, 16_384, True),
-    "o4-mini": (100_000, 100_000, True),
-    "o3": (100_000, 100_000, True),
-    "o1": (100_000, 100_000, True),
-    "gpt-4-turbo": (128_000, 4_096, False),
-    "gpt-4": (8_192, 8_192, False),
-    "gpt-3.5-turbo": (16_385, 4_096, False),
-}
+def is_retired(name: str) -> bool:
+    """Say whether the day a model is shut down has passed."""
+    end = ends(name)
+    return end is not None and end < today()
 
-# Longest recording, formats of the answer, whether it translates. openai 3.54,
-# types/audio/transcription_create_params.py; the 1,500 s are the API's own words ("longer than
-# 1500 seconds which is the maximum for this model"). None is published for gpt-transcribe, so
-# it counts as one of theirs. 2026-11.
-_SPEECH: dict[str, tuple[float | None, tuple[str, ...], bool]] = {
-    "whisper-1": (None, ("json", "text", "srt", "verbose_json", "vtt"), True),
-    "gpt-transcribe": (1_500, ("json",), False),
-    "gpt-4o-transcribe": (1_500, ("json",), False),
-    "gpt-4o-mini-transcribe": (1_500, ("json",), False),
-    "gpt-4o-transcribe-diarize": (1_500, ("json", "text", "diarized_json"), False),
-}
 
-# openai 3.54, types/shared/chat_model.py and types/audio_model.py, 2026-11.
-_ENDS: dict[str, date] = {
-    name: date.fromisoformat(day)
-    for day, names in {
-        "2024-09-13": "gpt-3.5-turbo-16k gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 "
-        "gpt-3.5-turbo-16k-0613",
-        "2024-12-06": "gpt-4-vision-preview",
-        "2025-06-06": "gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613",
-        "2025-07-28": "o1-preview o1-preview-2024-09-12",
-        "2025-10-10": "gpt-4o-audio-preview-2024-10-01",
-        "2025-10-27": "o1-mini o1-mini-2024-09-12",
-        "2026-02-12": "codex-mini-latest",
-        "2026-02-17": "chatgpt-4o-latest",
-        "2026-03-26": "gpt-4-0125-preview gpt-4-turbo-preview gpt-4-0314",
-        "2026-05-07": "gpt-4o-audio-preview gpt-4o-audio-preview-2024-12-17 "
-        "gpt-4o-audio-preview-2025-06-03 gpt-4o-mini-audio-preview "
-        "gpt-4o-mini-audio-preview-2024-12-17",
-        "2026-07-23": "gpt-5.1-codex gpt-5.1-chat-latest gpt-5-chat-latest "
-        "gpt-4o-search-preview gpt-4o-mini-search-preview "
-        "gpt-4o-search-preview-2025-03-11 gpt-4o-mini-search-preview-2025-03-11",
-        "2026-08-10": "gpt-5.3-chat-latest gpt-5.2-chat-latest",
-        "2026-09-28": "gpt-3.5-turbo-1106",
-        "2026-10-23": "gpt-4.1-nano gpt-4.1-nano-2025-04-14 o4-mini o4-mini-2025-04-16 o3-mini "
-        "o3-mini-2025-01-31 o1 o1-2024-12-17 gpt-4o-2024-05-13 gpt-4-turbo "
-        "gpt-4-turbo-2024-04-09 gpt-4-1106-preview gpt-4 gpt-4-0613 gpt-3.5-turbo "
-        "gpt-3.5-turbo-0125",
-        "2026-12-11": "gpt-5 gpt-5-mini gpt-5-nano gpt-5-2025-08-07 gpt-5-mini-2025-08-07 "
-        "gpt-5-nano-2025-08-07 o3 o3-2025-04-16",
-        "2027-01-14": "gpt-4.1 gpt-4.1-mini gpt-4.1-2025-04-14 gpt-4.1-mini-2025-04-14 gpt-4o "
-        "gpt-4o-2024-11-20 gpt-4o-2024-08-06 gpt-4o-mini gpt-4o-mini-2024-07-18",
-        "2027-01-20": "gpt-audio-mini gpt-audio-mini-2025-12-15",
-        "2027-02-26": "whisper-1 gpt-4o-transcribe gpt-4o-mini-transcribe "
-        "gpt-4o-mini-transcribe-2025-12-15 gpt-4o-transcribe-diarize",
-        "2027-04-01": "gpt-5.4-nano gpt-5.4-nano-2026-03-17 gpt-5.1 gpt-5.1-2025-11-13",
-    }.items()
-    for name in names.split()
-}
+def serving(names: Sequence[str]) -> tuple[str, ...]:
+    """Leave out what was shut down; all of them, if all were: the table may be wrong."""
+    return tuple(name for name in names if not is_retired(name)) or tuple(names)
+
+
+def today() -> date:
+    """Return the day it is in UTC."""
+    return _chosen.clock()
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What `use` was told."""
+
+    own: Table = field(default_factory=Table)
+    chat_host: str = ""
+    speech_host: str = ""
+    clock: Callable[[], date] = _utc
+
+
+_chosen = _Chosen()
+
+
+def _host(url: str | None) -> str:
+    return urlsplit(url or "").hostname or ""
+
+
+def _row(name: str, host: str, shipped: Rows, own: Rows) -> dict[str, Any]:
+    """Merge all that is said of a name: the owner's word and the exact spelling last."""
+    row: dict[str, Any] = {}
+    for rows in (shipped, own):
+        row |= _family(name, rows)
+        for spelling in _spellings(name, host):
+            row |= _undated(rows.get(_SNAPSHOT.sub("", spelling), {}))
+            row |= rows.get(spelling, {})
+    return row
+
+
+def _spellings(name: str, host: str) -> Iterator[str]:
+    """Yield the names that a model may have in the table, the closest one last."""
+    bare = _VENDORS.sub("", name)
+    if bare.startswith("ft:"):
+        bare = ":".join(bare.split(":")[:2])
+    if bare.startswith("claude-"):
+        yield bare.replace(".", "-")
+    yield bare
+    yield name
+    yield f"{host}/{name}"
+
+
+def _family(name: str, rows: Rows) -> dict[str, Any]:
+    """Return the limits of the closest family that a name begins with."""
+    for family in table.families(_VENDORS.sub("", name)):
+        row = rows.get(family, {})
+        if row.get("family"):
+            return {key: value for key, value in row.items() if key in _LIMITS}
+    return {}
+
+
+def _undated(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in _DATED}
+
+
+def _day(written: str | None) -> date | None:
+    return date.fromisoformat(written) if written else None
+
+
+def _price(row: Mapping[str, Any] | None) -> Price | None:
+    if row is None:
+        return None
+    cost = row.get("input") or 0
+    cached, written = row.get("cached"), row.get("written")
+    return Price(
+        input=cost,
+        cached=cost if cached is None else min(cached, cost),
+        written=cost if written is None else written,
+        output=row.get("output") or 0,
+        audio_minute=row.get("audio_minute") or 0,
+        above=row.get("above") or 0,
+        long=_price(row.get("long")),
+    )

@@ -1,22 +1,22 @@
 """The outside world, as core sees it: one protocol per edge."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from datetime import date
 from typing import Protocol
 
+from core.money import By, Level, Limit, Standing, Total, Unit
+from core.people import Admitted, Known, Pairing
 from core.reply import Reply
 from core.types import (
-    Admitted,
     Chat,
     Document,
     Incoming,
     Kind,
-    Known,
     Lease,
     Message,
     ModelEvent,
     Outcome,
     Outgoing,
-    Pairing,
     Seen,
     Transcript,
     Turn,
@@ -47,6 +47,9 @@ class Inbox(Protocol):
         """
 
 
+HoldAudio = Callable[[Sequence[str], float], Awaitable[None]]
+
+
 class Bot(Protocol):
     """A chat platform: what it brings in, and what it shows.
 
@@ -71,7 +74,8 @@ class Bot(Protocol):
 
         While it is not final: show what there is as it grows, as well as the platform lets us,
         until it is closed; a failure shows less and raises nothing. Once it is final: return
-        when the whole text stands in the chat, formatted, split where it must be.
+        when the whole text stands in the chat, formatted, split where it must be, and its files
+        below it. In place of a file that the platform does not take, a sentence says so.
 
         Raises:
             DeliveryError: The final text does not stand yet; to be called again with it.
@@ -115,9 +119,16 @@ class Transcriber(Protocol):
     """Speech to text, whatever hears it."""
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return what is said in `audio`, translated into English if asked.
+
+        Args:
+            audio: The recording's bytes.
+            voice: What its platform says of it.
+            hold: Awaited before anything is paid, with the models that may be asked and the
+                seconds they will hear, at most; what it raises, this raises.
+            to_english: Translate.
 
         Raises:
             SpeechError: It cannot be heard: too large, too long, no known format, no sound.
@@ -195,11 +206,16 @@ class Store(Protocol):
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         """Commit a turn as a whole: history, usage, outbox, inbox; return what to deliver."""
 
-    async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
-        """Keep the transcript of message `index`, so that a retry does not pay for it again."""
+    async def heard(
+        self, lease: Lease, turn: Turn, index: int, transcript: Transcript, *, hold: str = ""
+    ) -> None:
+        """Keep the transcript of message `index`, so that a retry does not pay for it again.
 
-    async def posted(self, turn: int, part: int, ref: str) -> None:
-        """Keep the platform's id of a posted part of a turn's reply."""
+        What it cost takes the place of what was held.
+        """
+
+    async def posted(self, reply: int, part: int, ref: str) -> None:
+        """Keep the platform's id of a posted part of a reply, by its key; see `Reply`."""
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
@@ -216,11 +232,18 @@ class Store(Protocol):
         """
 
     async def compact(
-        self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()
+        self,
+        chat: int,
+        *,
+        old: int,
+        new: int,
+        summary: str,
+        usage: tuple[Usage, ...] = (),
+        hold: str = "",
     ) -> bool:
         """Let memory start at `new` with `summary`; False if its start is no longer `old`.
 
-        The usage is entered into the ledger either way.
+        The usage is entered into the ledger either way, in place of what was held.
         """
 
     async def forget(self, lease: Lease) -> None:
@@ -263,6 +286,51 @@ class Store(Protocol):
 
     async def admitted(self, place: str) -> list[Admitted]:
         """Return all that was admitted in a place, by name."""
+
+    async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
+        """Set an amount aside under all of the limits, or under none if one does not allow it.
+
+        What was held under the same name is let go first. It is settled by what is committed
+        for that work (`finish`, `heard`, `compact`), and counts no longer after an hour.
+
+        Args:
+            name: Of the work it is for.
+            limits: Where it counts, limited or not.
+            usd: In micro-dollars.
+            tokens: Likewise.
+        """
+
+    async def release_hold(self, name: str) -> None:
+        """Let go of what is held under a name."""
+
+    async def levels(self, limits: Sequence[Limit]) -> list[Level]:
+        """Return how far each limit is used up; nothing for what has none."""
+
+    async def totals(
+        self,
+        by: By,
+        *,
+        since: date | None = None,
+        person: str | None = None,
+        chat: int | None = None,
+    ) -> list[Total]:
+        """Return sums of the ledger, the dearest first; those of days in their order.
+
+        Args:
+            by: What each is the sum of.
+            since: The first day; None for all.
+            person: Only theirs.
+            chat: Only of this chat, by its id in the store.
+        """
+
+    async def cap(self, limit: Limit, unit: Unit, amount: int | None) -> None:
+        """Set a limit in place of that of the settings; None for no limit."""
+
+    async def uncap(self, limit: Limit, unit: Unit) -> None:
+        """Let the limit of the settings count again."""
+
+    async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
+        """Allow so much more in the present day or month."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

@@ -23,8 +23,9 @@ from core.errors import (
 )
 from core.protocols import Bot, Store
 from core.reply import Reply
-from core.turns import Turns, Working
+from core.turns import Turns
 from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Seen, Turn
+from core.working import Working
 
 log = logging.getLogger(__name__)
 
@@ -222,31 +223,33 @@ class Relay:
             outgoing = work
         if outgoing is None:
             return await self._insist(self._store.next, held.lease)
-        reply.settle(outgoing.text)
+        reply.settle(outgoing.text, files=outgoing.files)
         await self._deliver(reply)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
         turn = work.id if isinstance(work, Turn) else work.turn
+        key = -work.id if turn is None else turn
         return Reply(
             chat=lease.chat,
-            key=-work.id if turn is None else turn,
+            key=key,
             to=work.messages[-1].message if isinstance(work, Turn) else work.to,
             posted=work.posted,
-            record=None if turn is None else partial(self._record, turn),
+            attached=0 if isinstance(work, Turn) else work.attached,
+            record=partial(self._record, key),
         )
 
-    async def _record(self, turn: int, part: int, ref: str) -> None:
-        await self._insist(self._store.posted, turn, part, ref)
+    async def _record(self, key: int, part: int, ref: str) -> None:
+        await self._insist(self._store.posted, key, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
         began = time.monotonic()
-        working = Working(lease=held.lease, turn=turn, reply=reply)
+        working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
         preview = asyncio.create_task(bot.deliver(reply))
         try:
             outcome = await self._work(held, working)
-            if not outcome.text and turn.messages[-1].is_alone:
+            if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()
             outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
@@ -346,8 +349,9 @@ def _place(chat: Chat) -> tuple[str, str]:
 
 def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
     calls = outcome.usage
+    costs = [call.cost for call in calls]
     log.info(
-        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d seconds=%.2f",
+        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d usd=%s seconds=%.2f",
         chat,
         turn.id,
         turn.kind,
@@ -356,5 +360,6 @@ def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
         sum(call.input for call in calls),
         sum(call.cached for call in calls),
         sum(call.output for call in calls),
+        "?" if None in costs else f"{sum(cost or 0 for cost in costs) / 1_000_000:.6f}",
         seconds,
     )

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from core.types import Chat
+from core.types import Chat, File
 
 Record = Callable[[int, str], Awaitable[None]]
 
@@ -28,7 +28,16 @@ class Reply:
 
     The relay writes (`grow`, `close`, `settle`), the bot reads. Both calls of
     `Bot.deliver` for one answer get the same object, so that what the first has posted
-    (`posted`) the second edits. After a crash, `posted` comes back from the store.
+    (`posted`) the second edits. Files follow the final text, and are never edited. After a
+    crash, `posted` and `attached` come back from the store.
+
+    Args:
+        chat: Where it goes.
+        key: Its own number.
+        to: The message it answers; None for none.
+        posted: Ids of messages that already show it.
+        attached: How many of its files are already in the chat.
+        record: Keeps the id of a part: texts count from 0 up, files from -1 down.
     """
 
     def __init__(
@@ -38,14 +47,17 @@ class Reply:
         key: int,
         to: str | None = None,
         posted: tuple[str, ...] = (),
+        attached: int = 0,
         record: Record | None = None,
     ) -> None:
         self.chat = chat
         self.key = key
         self.to = to
         self.text = ""
+        self.files: tuple[File, ...] = ()
         self.is_final = False
         self.posted = [Posted(ref=ref) for ref in posted]
+        self.attached = attached
         self._record = record
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
@@ -60,9 +72,10 @@ class Reply:
         self._closed.set()
         self._changed.set()
 
-    def settle(self, text: str) -> None:
-        """Make `text` the final one."""
+    def settle(self, text: str, *, files: tuple[File, ...] = ()) -> None:
+        """Make `text` the final one, and `files` what follows it."""
         self.text = text
+        self.files = files
         self.is_final = True
         self.close()
 
@@ -95,3 +108,9 @@ class Reply:
         self.posted.append(Posted(ref=ref, shown=shown))
         if self._record:
             await self._record(len(self.posted) - 1, ref)
+
+    async def record_file(self, ref: str) -> None:
+        """Remember that the next file was posted, so that no retry posts it again."""
+        self.attached += 1
+        if self._record:
+            await self._record(-self.attached, ref)

@@ -1,6 +1,9 @@
 """The only reader of the environment: what an owner can set, checked before anything starts."""
 
+import math
 import re
+import zoneinfo
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,7 +17,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core import table
 from core.errors import SettingsError
+from core.money import Scope, Span, Unit
 
 # gpt-5.4-mini has no announced end (openai 3.54, types/shared/chat_model.py, 2026-11).
 CHAT_MODELS = ("gpt-5.4-mini",)
@@ -41,6 +46,21 @@ def _check_key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def _micro(value: object) -> object:
+    try:
+        amount = Decimal(str(value).strip().removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError("should be a number of dollars, such as 0.50") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError("should be a number of dollars, such as 0.50")
+    return math.floor(amount * 1_000_000)
+
+
+def _check_table(value: Path) -> Path:
+    table.read(value)
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -53,7 +73,10 @@ def _upper(value: object) -> object:
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Mode = Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+# In micro-dollars, from a number of dollars.
+Dollars = Annotated[int, BeforeValidator(_micro)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+TableFile = Annotated[Path, AfterValidator(_check_table)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
 
@@ -89,6 +112,10 @@ class Settings(BaseSettings):
         None,
         description="language people speak, as ISO 639-1 (`de`); empty: detected",
     )
+    model_table: TableFile | None = Field(
+        None,
+        description="your own JSON file of models: prices, limits, ends; see Models and prices",
+    )
     context_tokens: int | None = Field(
         None,
         ge=512,
@@ -111,6 +138,52 @@ class Settings(BaseSettings):
     allowed: Names = Field(
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
     )
+    user_daily_usd: Dollars | None = Field(
+        None, description="most dollars that a person may cost in a day, such as 0.50"
+    )
+    user_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that a person may cost in a month, such as 0.50"
+    )
+    user_daily_tokens: int | None = Field(
+        None, ge=0, description="most tokens of a person in a day"
+    )
+    user_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of a person in a month"
+    )
+    chat_daily_usd: Dollars | None = Field(
+        None, description="most dollars that a chat may cost in a day, such as 0.50"
+    )
+    chat_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that a chat may cost in a month, such as 0.50"
+    )
+    chat_daily_tokens: int | None = Field(None, ge=0, description="most tokens of a chat in a day")
+    chat_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of a chat in a month"
+    )
+    total_daily_usd: Dollars | None = Field(
+        None, description="most dollars that all together may cost in a day, such as 0.50"
+    )
+    total_monthly_usd: Dollars | None = Field(
+        None, description="most dollars that all together may cost in a month, such as 0.50"
+    )
+    total_daily_tokens: int | None = Field(
+        None, ge=0, description="most tokens of all together in a day"
+    )
+    total_monthly_tokens: int | None = Field(
+        None, ge=0, description="most tokens of all together in a month"
+    )
+    near_limit: Names = Field(
+        ("memory",),
+        description="when little is left: look back less far (`memory`), ask cheaper models of "
+        "CHAT_MODEL (`model`), both, or `none`",
+    )
+    footer: bool = Field(
+        default=False, description="`true`: a line below each answer with its tokens and cost"
+    )
+    tz: str | None = Field(
+        None,
+        description="where days begin at midnight, such as Europe/Berlin; empty: the system's",
+    )
     http_proxy_openai: Url | None = Field(None, description="proxy for the model server only")
     log_level: Level = Field("INFO", description="how much is logged")
     log_format: Literal["text", "json"] | None = Field(
@@ -124,6 +197,24 @@ class Settings(BaseSettings):
             platform, _, number = name.partition(":")
             if not platform.isalpha() or not number.removeprefix("-").isdigit():
                 raise ValueError("each should look like platform:123456789, as /id shows it")
+        return value
+
+    @field_validator("near_limit")
+    @classmethod
+    def _check_saving(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.lower() for name in value)
+        if not set(names) <= {"memory", "model", "none"}:
+            raise ValueError("should be memory, model, both with a comma, or none")
+        return names
+
+    @field_validator("tz")
+    @classmethod
+    def _check_zone(cls, value: str | None) -> str | None:
+        try:
+            if value:
+                zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("should be a time zone such as Europe/Berlin") from None
         return value
 
     @field_validator("speech_language")
@@ -153,6 +244,20 @@ class Settings(BaseSettings):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
     @property
+    def caps(self) -> dict[tuple[Scope, Span, Unit], int]:
+        """Spending limits, in micro-dollars and tokens; only those that are set."""
+        scopes: dict[str, Scope] = {"user": "user", "chat": "chat", "total": "all"}
+        spans: dict[str, Span] = {"daily": "day", "monthly": "month"}
+        units: tuple[Unit, ...] = ("usd", "tokens")
+        found = {
+            (scope, span, unit): getattr(self, f"{whose}_{often}_{unit}")
+            for whose, scope in scopes.items()
+            for often, span in spans.items()
+            for unit in units
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+    @property
     def has_model_server(self) -> bool:
         """Whether a model server is configured; if not, the embedded model answers."""
         return bool(self.openai_api_key or self.openai_base_url)
@@ -160,7 +265,16 @@ class Settings(BaseSettings):
     @property
     def has_speech_server(self) -> bool:
         """Whether speech goes to a server; if not, embedded Whisper hears it."""
-        return bool(self.speech_api_key or self.speech_base_url) or self.has_model_server
+        return self._has_own_speech_server or self.has_model_server
+
+    @property
+    def speech_url(self) -> str | None:
+        """URL of the server that hears; None for OpenAI's own."""
+        return self.speech_base_url if self._has_own_speech_server else self.openai_base_url
+
+    @property
+    def _has_own_speech_server(self) -> bool:
+        return bool(self.speech_api_key or self.speech_base_url)
 
 
 S = TypeVar("S", bound=Settings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import models
 from core.errors import ModelError, SpeechError
+from core.protocols import HoldAudio
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.types import Transcript, Usage, Voice
@@ -32,7 +33,8 @@ class OpenAISpeech:
     """Hears recordings; implements `core.protocols.Transcriber`.
 
     Args:
-        names: Models, the preferred one first, then its fallbacks.
+        names: Models, the preferred one first, then its fallbacks; those that were shut down
+            are left out while there are others.
         key: Of the server; None where it wants none.
         base_url: Root of the API; None for OpenAI's own.
         proxy: URL of an HTTP proxy; None: as the environment says.
@@ -71,7 +73,7 @@ class OpenAISpeech:
         await self._connection.close()
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return what is said; see `core.protocols.Transcriber`.
 
@@ -87,13 +89,17 @@ class OpenAISpeech:
             ModelError: No model heard it.
         """
         recording = await asyncio.to_thread(self._examine, audio, voice)
-        translators = [name for name in self._names if models.describe_speech(name).can_translate]
-        if to_english and translators:
+        names = models.serving(self._names)
+        translators = [name for name in names if models.describe_speech(name).can_translate]
+        is_translated = to_english and bool(translators)
+        # A translation that fails half-way is followed by a transcription of the whole.
+        await hold(names, recording.seconds * (2 if is_translated else 1))
+        if is_translated:
             try:
                 return await self._hear(recording, translators, to_english=True)
             except ModelError as error:
                 log.info("no translation, transcribing instead: %s", error)
-        return await self._hear(recording, self._names, to_english=False)
+        return await self._hear(recording, names, to_english=False)
 
     def _examine(self, audio: bytes, voice: Voice) -> "Recording":
         from core.audio import check_length, examine  # noqa: PLC0415 - PyAV: 25 MB and 0.1 s

@@ -1,8 +1,8 @@
 """What a turn ends in: access, words, command or model, and what is remembered of it."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -12,14 +12,16 @@ from core.answer import Answer
 from core.commands import BY_NAME, Answered, Ask, Called, Command, Rooms, split
 from core.errors import (
     AccessError,
+    BudgetError,
     CauserieError,
     ContextLengthError,
     DeliveryError,
     SpeechError,
     StoreError,
 )
-from core.markdown import plain, with_end
+from core.markdown import plain
 from core.memory import Memory, Recalled, weighed
+from core.models import serving
 from core.protocols import ChatModel, Store
 from core.reply import Reply
 from core.types import (
@@ -34,67 +36,18 @@ from core.types import (
     Turn,
 )
 from core.understand import Understanding
+from core.usage import Spending, nearly
+from core.working import Working
 
 log = logging.getLogger(__name__)
 
 # A process that dies takes its innocent turns with it, so a death weighs less than a failure.
 MOST_ATTEMPTS = 20
+# Of the memory and the reply that a chat has otherwise, where money is short.
+SHORT_SHARE = 0.25
+_SHORTENED = "💰 *Little is left of a spending limit, so I looked back less far for this.*"
+_CHEAPER = "💰 *Little is left of a spending limit, so a cheaper model answered.*"
 NAME_TOKENS = 16  # of a person's name in a prompt; names can be as long as a short message
-
-
-@dataclass(slots=True, kw_only=True)
-class Working:
-    """A turn that is being answered.
-
-    Attributes:
-        lead: What stands above the model's words: what was heard, a note.
-        asked: What to remember of the question; None for nothing.
-        replaces: A turn that this one answers anew.
-    """
-
-    lease: Lease
-    turn: Turn
-    reply: Reply
-    lead: str = ""
-    asked: Message | None = None
-    replaces: int | None = None
-    answer: Answer | None = None
-    recalled: Recalled | None = None
-
-    def show(self, text: str) -> None:
-        """Let the reply grow to `text`, below what stands above it."""
-        self.reply.grow(self.lead + text)
-
-    async def outcome(self) -> Outcome:
-        """Return what the turn has come to, be it complete, broken off or stopped."""
-        answer = self.answer
-        if answer is None:
-            return Outcome()
-        text = answer.text.strip()
-        history: tuple[Message, ...] = ()
-        if text and self.asked:
-            said = Message(role="assistant", content=text)
-            history = (self.asked, await weighed(said))
-        shown = self.lead + text if text else ""
-        if note := _note(answer):
-            shown = "\n\n".join(filter(None, (with_end(shown) or self.lead.strip(), note)))
-        return Outcome(
-            text=shown,
-            history=history,
-            usage=answer.spent(),
-            replaces=self.replaces if history else None,
-        )
-
-
-def _note(answer: Answer) -> str:
-    """Return what to say below an answer that did not come to its end."""
-    if answer.error:
-        return f"⚠️ {answer.error}"
-    if not answer.cut:
-        return ""
-    if answer.cut.is_blocked:
-        return "✂️ *The model's provider blocked the rest of this answer.*"
-    return '✂️ *This answer reached its length limit; write "go on" for the rest.*'
 
 
 class Turns:
@@ -102,6 +55,7 @@ class Turns:
 
     Args:
         store: What survives a crash.
+        spending: What may be spent.
         model: Who answers.
         understanding: Who puts recordings into words.
         access: Who may talk.
@@ -111,10 +65,11 @@ class Turns:
         tells_date: Whether the system prompt ends with today's date.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the rooms it brings together, all named
         self,
         *,
         store: Store,
+        spending: Spending,
         model: ChatModel,
         understanding: Understanding,
         access: Access,
@@ -123,6 +78,7 @@ class Turns:
         prompts: Mapping[str, str],
         tells_date: bool = True,
     ) -> None:
+        self._spending = spending
         self._model = model
         self._understanding = understanding
         self._access = access
@@ -133,6 +89,7 @@ class Turns:
         self._rooms = Rooms(
             store=store,
             access=access,
+            spending=spending,
             understanding=understanding,
             models=models,
             personas=list(prompts),
@@ -142,6 +99,13 @@ class Turns:
     async def may_stop(self, incoming: Incoming) -> bool:
         """Say whether somebody may stop an answer in a chat: whoever may talk there."""
         return await self._access.may(incoming)
+
+    def working(self, lease: Lease, turn: Turn, reply: Reply) -> Working:
+        """Return a turn to work on."""
+        purse = self._spending.purse(turn.hold, person=turn.person.id, chat=lease.chat_id)
+        return Working(
+            lease=lease, turn=turn, reply=reply, purse=purse, has_footer=self._spending.has_footer
+        )
 
     async def work(self, working: Working) -> Outcome:
         """Answer a turn.
@@ -204,7 +168,13 @@ class Turns:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if refusal := self._refusal(command, turn.person):
             return Outcome(text=refusal)
-        called = Called(rooms=self._rooms, lease=working.lease, turn=turn, arguments=arguments)
+        called = Called(
+            rooms=self._rooms,
+            lease=working.lease,
+            turn=turn,
+            purse=working.purse,
+            arguments=arguments,
+        )
         return await self._carry_out(working, await command.handler(called))
 
     def _refusal(self, command: Command, person: Person) -> str:
@@ -237,22 +207,28 @@ class Turns:
             replace(working.turn.state, start=0, total=0, summary=""),
             persona=ask.instruction,
             asked=await weighed(Message(role="user", content=ask.text)),
-            names=self._names(working.turn),
         )
         await self._ask(working, recall, heard=ask.heard, purpose="translate")
         return await working.outcome()
 
     async def _converse(self, working: Working) -> Outcome:
         turn = working.turn
-        understood = await self._understanding.read(working.lease, turn)
+        understood = await self._understanding.read(working.lease, turn, working.purse)
         name = _speaker(working.lease.chat, turn.person)
         asked = await weighed(Message(role="user", content=understood.content, name=name))
-        recall = partial(self._recall, working.lease, turn, asked, working.replaces)
+        recall = partial(self._recall, working.lease, turn, asked, before=working.replaces)
         await self._ask(working, recall, heard=understood.heard)
         return await working.outcome()
 
     async def _recall(
-        self, lease: Lease, turn: Turn, asked: Message, before: int | None = None
+        self,
+        lease: Lease,
+        turn: Turn,
+        asked: Message,
+        *,
+        names: Sequence[str] = (),
+        share: float = 1.0,
+        before: int | None = None,
     ) -> Recalled:
         prompt = self._prompts.get(turn.state.persona) or self._prompts[personas.DEFAULT]
         if self._tells_date:
@@ -262,18 +238,19 @@ class Turns:
             turn.state,
             persona=prompt,
             asked=asked,
-            names=self._names(turn),
+            names=names or self._names(turn),
             before=before,
+            share=share,
         )
 
     def _names(self, turn: Turn) -> tuple[str, ...]:
         chosen = turn.state.model if turn.state.model in self._models else self._models[0]
-        return (chosen, *(name for name in self._models if name != chosen))
+        return serving([chosen, *(name for name in self._models if name != chosen)])
 
     async def _ask(
         self,
         working: Working,
-        recall: Callable[[], Awaitable[Recalled]],
+        recall: Callable[..., Awaitable[Recalled]],
         *,
         heard: str,
         purpose: Purpose = "chat",
@@ -283,17 +260,51 @@ class Turns:
         if heard:
             working.show("")
         while True:
-            recalled = working.recalled = await recall()
-            if purpose == "chat":
+            answer = await self._afford(working, recall, purpose)
+            recalled = working.recalled
+            if recalled and purpose == "chat":
                 working.asked = recalled.asked
-            working.lead = _above(heard, recalled.left_out)
-            working.answer = Answer(prompt=recalled.prompt, purpose=purpose)
+            working.lead = _above(heard, recalled.left_out if recalled else 0)
+            working.answer = answer
             try:
-                return await working.answer.stream(self._model, working.show)
+                return await answer.stream(self._model, working.show)
             except ContextLengthError:
                 log.warning("prompt too long chat=%d", working.lease.chat_id)
-                if not self._memory.tighten(recalled.prompt.models):
+                if not self._memory.tighten(answer.prompt.models):
                     raise
+
+    async def _afford(
+        self, working: Working, recall: Callable[..., Awaitable[Recalled]], purpose: Purpose
+    ) -> Answer:
+        """Compose a prompt that the limits allow, and hold what it can cost.
+
+        Raises:
+            BudgetError: They allow none.
+        """
+        refusal: BudgetError | None = None
+        for names, share, note in self._ways(working.turn):
+            recalled = await recall(names=names, share=share)
+            answer = Answer(prompt=recalled.prompt, purse=working.purse, purpose=purpose)
+            try:
+                await answer.hold()
+            except BudgetError as error:
+                refusal = refusal or error
+                continue
+            working.recalled = recalled
+            working.below = "\n\n".join([note, *map(nearly, working.purse.warned)]).strip()
+            return answer
+        raise refusal or BudgetError("")
+
+    def _ways(self, turn: Turn) -> Iterator[tuple[tuple[str, ...], float, str]]:
+        """Yield the models to ask, the share of memory, and what to say of it; dearest first."""
+        names = self._names(turn)
+        yield names, 1.0, ""
+        if "memory" in self._spending.savings:
+            yield names, SHORT_SHARE, _SHORTENED
+        cheap = self._spending.cheapest(names)
+        if "model" in self._spending.savings and cheap:
+            yield cheap, 1.0, _CHEAPER
+            yield cheap, SHORT_SHARE, _CHEAPER
 
     async def settle(self, working: Working, outcome: Outcome) -> None:
         """After a turn is committed: learn from its usage, and fold memory that grew too large."""
@@ -306,6 +317,11 @@ class Turns:
                 replace(state, total=state.total + added),
                 recalled=working.recalled,
                 model=self._model,
+                purse=self._spending.purse(
+                    f"summary {working.lease.chat_id}",
+                    person=working.turn.person.id,
+                    chat=working.lease.chat_id,
+                ),
             )
 
 

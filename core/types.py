@@ -74,37 +74,6 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """A group of people, or a part of a place, that may talk to the bot in that place."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Somebody who has written before; `status` is empty, asked, approved or denied."""
-
-    id: str
-    name: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """A request to be let in.
-
-    Attributes:
-        is_new: Made by the turn at hand; the owners have not heard of it.
-        recent: How many people have asked within the last hour.
-    """
-
-    code: str
-    is_new: bool
-    recent: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """Recorded speech that a platform keeps: a voice note, an audio file, a video note.
 
@@ -136,6 +105,20 @@ class Document:
     ref: str
     name: str
     size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file to send: a picture, an archive.
+
+    Attributes:
+        name: With its ending and without a folder.
+        mime: Media type.
+    """
+
+    name: str
+    mime: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,19 +188,28 @@ class Usage:
 
     Attributes:
         cached: The part of `input` billed as a repeated prefix.
+        written: The part of `input` that the provider put into its cache, for a price.
         seconds: Of audio; 0 for text.
         is_estimated: The provider did not say (a cancelled or broken call, an old server).
         predicted: Our own count of `input` before the call, in reference tokens; 0 if none.
+        cost: In micro-dollars; None when the price is unknown.
     """
 
     purpose: Purpose
     model: str
     input: int = 0
     cached: int = 0
+    written: int = 0
     output: int = 0
     seconds: float = 0.0
     is_estimated: bool = False
     predicted: int = 0
+    cost: int | None = None
+
+    @property
+    def tokens(self) -> int:
+        """All it counts for: what was read and what was written."""
+        return self.input + self.output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +270,11 @@ class Turn:
         return self.ids[0]
 
     @property
+    def hold(self) -> str:
+        """The name under which money is held for it."""
+        return f"turn {self.id}"
+
+    @property
     def person(self) -> Person:
         """Whose turn it is."""
         return self.messages[0].person
@@ -291,6 +288,8 @@ class Outgoing:
         turn: The turn it answers; None for a notice nobody asked for.
         to: The message it answers; None for none.
         posted: Ids of messages already in the chat that this text should replace, in order.
+        files: All that follow the text, in order; what is sent keeps none.
+        attached: How many of them are already in the chat.
         failures: How often a defect kept it from going out; a refusal of the platform is none.
     """
 
@@ -300,6 +299,8 @@ class Outgoing:
     to: str | None
     text: str
     posted: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    attached: int = 0
     failures: int = 0
 
 
@@ -309,6 +310,7 @@ class Notice:
 
     person: str
     text: str
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +319,7 @@ class Outcome:
 
     Attributes:
         text: The reply, in Markdown; empty for none.
+        files: What follows the text, in order.
         history: Messages to remember, in order.
         usage: Every paid call of the turn.
         replaces: The turn that these messages stand for in the history, in place of its own.
@@ -325,6 +328,7 @@ class Outcome:
     """
 
     text: str = ""
+    files: tuple[File, ...] = ()
     history: tuple[Message, ...] = ()
     usage: tuple[Usage, ...] = ()
     replaces: int | None = None

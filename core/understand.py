@@ -1,13 +1,14 @@
 """From what was sent to words: texts, quotes, and recordings that are heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import documents
-from core.errors import CauserieError, FetchError, InputError, ModelError, SpeechError
+from core.errors import BudgetError, CauserieError, FetchError, InputError, ModelError, SpeechError
 from core.markdown import plain, quote
 from core.protocols import Bot, Store, Transcriber
 from core.types import Document, Incoming, Lease, Quoted, Transcript, Turn, Voice
+from core.usage import Purse
 
 OWN_LENGTH = 200
 
@@ -33,7 +34,7 @@ class Understanding:
         self._transcriber = transcriber
         self._bots = bots
 
-    async def read(self, lease: Lease, turn: Turn) -> Understood:
+    async def read(self, lease: Lease, turn: Turn, purse: Purse) -> Understood:
         """Return what a turn says.
 
         A file that cannot be read, or a recording that cannot be heard, does not keep the rest
@@ -50,7 +51,7 @@ class Understanding:
         for index, message in enumerate(turn.messages):
             transcript = ""
             if voice_in(message):
-                transcript, problem = await self._hear_if_possible(lease, turn, index)
+                transcript, problem = await self._hear_if_possible(lease, turn, index, purse)
                 if problem:
                     error = problem
                     heard.append(f"⚠️ {problem}")
@@ -69,17 +70,17 @@ class Understanding:
         return Understood(content=content, heard="\n\n".join(heard))
 
     async def _hear_if_possible(
-        self, lease: Lease, turn: Turn, index: int
+        self, lease: Lease, turn: Turn, index: int, purse: Purse
     ) -> tuple[str, CauserieError | None]:
         try:
-            return (await self.hear(lease, turn, index)).text, None
-        except (SpeechError, FetchError, ModelError) as error:
+            return (await self.hear(lease, turn, purse, index=index)).text, None
+        except (BudgetError, SpeechError, FetchError, ModelError) as error:
             if len(turn.messages) == 1:
                 raise
             if isinstance(error, SpeechError) and error.usage:
                 # The turn may go on without it, so what it cost is entered here.
                 paid = Transcript(text="", usage=error.usage)
-                await self._store.heard(lease, turn, index, paid)
+                await self._store.heard(lease, turn, index, paid, hold=purse.name)
                 return "", SpeechError(str(error))
             return "", error
 
@@ -91,12 +92,19 @@ class Understanding:
         return documents.read(data, name)
 
     async def hear(
-        self, lease: Lease, turn: Turn, index: int = 0, *, to_english: bool = False
+        self,
+        lease: Lease,
+        turn: Turn,
+        purse: Purse,
+        *,
+        index: int = 0,
+        to_english: bool = False,
     ) -> Transcript:
         """Return the transcript of a message's recording, or of the one it replies to.
 
         Raises:
             SpeechError, FetchError, ModelError: It cannot be heard; InputError if there is none.
+            BudgetError: A spending limit does not allow it.
             DeliveryError: It cannot be fetched now.
         """
         voice = voice_in(turn.messages[index])
@@ -105,8 +113,14 @@ class Understanding:
         if index in turn.transcripts:
             return Transcript(text=turn.transcripts[index], usage=())
         audio = await self._bots[lease.chat.platform].fetch(voice)
-        transcript = await self._transcriber.transcribe(audio, voice, to_english=to_english)
-        await self._store.heard(lease, turn, index, transcript)
+        try:
+            transcript = await self._transcriber.transcribe(
+                audio, voice, hold=purse.hold_audio, to_english=to_english
+            )
+        except SpeechError as error:
+            raise SpeechError(str(error), tuple(map(purse.priced, error.usage))) from error
+        transcript = replace(transcript, usage=tuple(map(purse.priced, transcript.usage)))
+        await self._store.heard(lease, turn, index, transcript, hold=purse.name)
         return transcript
 
 

@@ -1,12 +1,22 @@
 """Fixtures that every room's tests share."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 
 import pytest
 
+from core import models
 from tests.servers.discord import DiscordServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.telegram import TelegramServer
+
+TODAY = date(2026, 11, 21)
+
+
+@pytest.fixture(autouse=True)
+def table() -> None:
+    """Describe models by the table that ships, and on the day it was made."""
+    models.use(clock=lambda: TODAY)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The command as a process: how it starts, how it ends, what it says when it cannot."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,10 +122,18 @@ async def test_telegram_cannot_be_reached_at_the_start(world: World, telegram: T
     assert "Traceback" not in world.log()
 
 
-async def test_owners_are_warned_at_the_start(world: World) -> None:
+async def test_owners_are_warned_at_the_start(world: World, tmp_path: Path) -> None:
     """Of a model that ends, a window that is guessed, and a bot that nobody owns."""
-    async with world.program(CHAT_MODEL="gpt-4o,mystery", ACCESS="pairing") as program:
-        await logged(world, "gpt-4o is shut down on 2027-01-14", times=1)
+    soon = (datetime.now(UTC) + timedelta(days=30)).date()
+    rows = {"going": {"retires": f"{soon}"}, "gone": {"retires": "2026-01-31"}}
+    table = tmp_path / "models.json"
+    table.write_text(json.dumps({"chat": rows, "speech": rows}))
+    settings = {"CHAT_MODEL": "gone,going,mystery", "SPEECH_MODEL": "going"}
+    settings |= {"MODEL_TABLE": f"{table}", "ACCESS": "pairing"}
+    async with world.program(**settings) as program:
+        await logged(world, "gone was shut down on 2026-01-31, so it is not asked", times=1)
+        await logged(world, f"going is shut down on {soon}; set CHAT_MODEL", times=1)
+        await logged(world, f"going is shut down on {soon}; set SPEECH_MODEL", times=1)
         await logged(world, "the context window of mystery is unknown", times=1)
         await logged(world, "OWNERS is empty", times=1)
         program.send(signal.SIGTERM)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bots.discord.rest import Body, RefusedError
+from bots.live import missing, too_large
 from core.errors import DeliveryError, GoneError
+from core.types import File
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,9 @@ TELL_SECONDS = 3600.0
 # What is remembered of so many chats, threads and people each.
 MOST_NOTES = 1000
 LENGTH = 2000
+# support.discord.com/hc/en-us/articles/25444343291031, 2026-11: 10 MB; more only in servers that
+# are paid for.
+LARGEST_FILE = 10_000_000
 
 # All codes: discord.com/developers/docs/topics/opcodes-and-status-codes, JSON, 2026-11.
 UNKNOWN_MESSAGE = 10008
@@ -113,6 +118,13 @@ def _given_up(error: RefusedError, chat: str, notes: Notes) -> GoneError:
     return GoneError(_excuse(error) or _GONE)
 
 
+def carrying(file: File) -> Body:
+    """Return the message that brings a file, or the sentence in its place."""
+    if len(file.data) > LARGEST_FILE:
+        return Body(text=too_large(file, LARGEST_FILE))
+    return Body(text="", file=file)
+
+
 async def written(write: Write, body: Body, *, is_preview: bool) -> tuple[dict[str, Any], Body]:
     """Write a message, or less of it where Discord refuses more; return both.
 
@@ -129,7 +141,7 @@ async def written(write: Write, body: Body, *, is_preview: bool) -> tuple[dict[s
             if lesser is None:
                 if not is_preview and _excuse(error):
                     with contextlib.suppress(RefusedError, DeliveryError):
-                        await write(replace(body, text=_excuse(error), file=""))
+                        await write(replace(body, text=_excuse(error), file=None))
                 raise
             log.info("a message is refused, shown with less: %s", error)
             body = lesser
@@ -143,15 +155,24 @@ def _less(body: Body, error: RefusedError, *, is_preview: bool) -> Body | None:
     """
     code = error.code
     if body.file and code in {*_FILES, MISSING_PERMISSIONS}:
-        return replace(body, file="")
+        return _without_file(body, body.file, code)
     if body.answers and code in {_NO_HISTORY, MISSING_PERMISSIONS, _INVALID}:
         return replace(body, answers="")
     if code == UNKNOWN_MESSAGE and body.nonce and not body.nonce.endswith("+"):
         # What was posted with this nonce has been deleted since.
         return replace(body, nonce=f"{body.nonce}+")
     if code == _INVALID and not body.is_plain and not is_preview:
-        return replace(body, text=_bare(body.text), file="", is_plain=True)
+        body = _without_file(body, body.file, code) if body.file else body
+        return replace(body, text=_bare(body.text), is_plain=True)
     return None
+
+
+def _without_file(body: Body, file: File, code: int) -> Body:
+    """Return a body without its file, which is missed where there is no other text."""
+    why = "I may not send files here; Attach Files would let me"
+    if code != MISSING_PERMISSIONS:
+        why = "Discord does not take it here"
+    return replace(body, file=None, text=body.text or missing(file, why))
 
 
 def _excuse(error: RefusedError) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 from bots.discord.buckets import PER_SECOND
 from bots.discord.ticket import Ticket
 from bots.discord.transport import (
-    FILE_NAME,
     PREVIEW_SECONDS,
     TOTAL_SECONDS,
+    UPLOAD_SECONDS,
     RefusedError,
     Transport,
 )
 from core.errors import DeliveryError
+from core.types import File
 
 __all__ = ["Body", "RefusedError", "Rest"]
 
@@ -37,7 +38,7 @@ class Body:
 
     Attributes:
         text: At most 2000 characters.
-        file: What stands in a Markdown file below the text; empty for no file.
+        file: What is attached; None for nothing.
         nonce: A further message with it is not posted, the first one is returned instead, for
             some minutes. At most 25 characters; channels only.
         answers: Id of the message it replies to; channels only.
@@ -46,7 +47,7 @@ class Body:
     """
 
     text: str
-    file: str = ""
+    file: File | None = None
     nonce: str = ""
     answers: str = ""
     is_hidden: bool = False
@@ -72,7 +73,7 @@ class Body:
         if flags:
             fields["flags"] = flags
         if self.file:
-            fields["attachments"] = [{"id": 0, "filename": FILE_NAME}]
+            fields["attachments"] = [{"id": 0, "filename": self.file.name}]
         return fields
 
 
@@ -250,6 +251,8 @@ class Rest:
         seconds: float | None = None,
     ) -> dict[str, Any]:
         fields = body.posted() if method == "POST" else body.edited()
+        if body.file and not is_preview:
+            seconds = UPLOAD_SECONDS
         found = await self._transport.call(
             method, path, fields, file=body.file, is_preview=is_preview, seconds=seconds
         )

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bots.discord.channel import PACE, ChannelScreen, index_of, showing
 from bots.discord.refusals import (
     LENGTH,
     THREAD_EXISTS,
     TOO_MANY_FOLLOWUPS,
     UNKNOWN_MESSAGE,
     Notes,
+    carrying,
     is_over,
     keep,
     mapped,
@@ -22,18 +23,14 @@ from bots.discord.refusals import (
 )
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
-from bots.discord.transport import PREVIEW_SECONDS
 from bots.live import Pace
 from bots.markup import DiscordPart, discord_parts
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
+from core.types import File
 
 log = logging.getLogger(__name__)
 
-# A channel takes 5 posts and 5 edits in 5 seconds (no promise; what its answers have said,
-# 2026-11), of which previews leave one. The typing sign "expires after 10 seconds", discord.com/
-# developers/docs/resources/channel#trigger-typing-indicator, 2026-11.
-PACE = Pace(edit=1.2, typing_every=8.0, call=PREVIEW_SECONDS)
 # So long a call waits until Discord has been told that an answer follows.
 ACK_SECONDS = 5.0
 PREVIEW_ACK_SECONDS = 2.0
@@ -59,104 +56,6 @@ def open_screen(
     if ticket:
         return InteractionScreen(rest, reply, ticket=ticket, notes=notes, pace=pace)
     return ChannelScreen(rest, reply, notes=notes, pace=pace)
-
-
-class ChannelScreen:
-    """A channel, a thread or direct messages; a `bots.live.Screen`.
-
-    Args:
-        rest: How to call.
-        reply: What is shown.
-        notes: What is known of all chats.
-        channel: Id of where to show it; empty for the reply's chat.
-        above: A line to stand above it.
-        pace: How often previews call.
-    """
-
-    def __init__(
-        self,
-        rest: Rest,
-        reply: Reply,
-        *,
-        notes: Notes,
-        channel: str = "",
-        above: str = "",
-        pace: Pace = PACE,
-    ) -> None:
-        self.pace = pace
-        self._rest = rest
-        self._reply = reply
-        self._notes = notes
-        self._channel = channel or reply.chat.ref
-        self._above = above
-
-    def render(self, text: str, *, is_final: bool) -> Sequence[DiscordPart]:
-        """Split and format Markdown."""
-        return discord_parts(text, is_final=is_final)
-
-    async def post(self, part: DiscordPart, *, is_first: bool) -> str:
-        """Post a message, once however often it is tried; the first replies to the question."""
-        with mapped(self._channel, self._notes):
-            return await self._post(self._body(part, len(self._reply.posted), is_first=is_first))
-
-    async def edit(self, ref: str, part: DiscordPart) -> str:
-        """Edit a message; when it is not there any more, post another."""
-        index = _index(self._reply, ref)
-        with mapped(self._channel, self._notes):
-            return await self._edit(ref, self._body(part, index, is_first=not index))
-
-    async def remove(self, ref: str) -> None:
-        """Delete a message."""
-        with mapped(self._channel, self._notes):
-            try:
-                await self._rest.delete(self._channel, ref)
-            except RefusedError as error:
-                if error.code != UNKNOWN_MESSAGE:
-                    raise
-
-    async def draft(self, part: DiscordPart) -> bool:  # noqa: ARG002 - the protocol's
-        """Do nothing: Discord has no drafts."""
-        return False
-
-    async def type(self) -> None:
-        """Show that the bot writes, for up to 10 seconds."""
-        with mapped(self._channel, self._notes):
-            await self._rest.type(self._channel)
-
-    async def _post(self, body: Body) -> str:
-        async def write(body: Body) -> dict[str, Any]:
-            return await self._rest.post(self._channel, body, is_preview=is_preview)
-
-        is_preview = not self._reply.is_final
-        shown, body = await written(write, body, is_preview=is_preview)
-        ref = str(shown["id"])
-        if _shows(shown, body):
-            return ref
-        # The nonce was used before: by a preview, or by a part that differed.
-        return await self._edit(ref, body)
-
-    async def _edit(self, ref: str, body: Body) -> str:
-        async def write(body: Body) -> dict[str, Any]:
-            return await self._rest.edit(self._channel, ref, body, is_preview=is_preview)
-
-        is_preview = not self._reply.is_final
-        try:
-            await written(write, replace(body, answers="", nonce=""), is_preview=is_preview)
-        except RefusedError as error:
-            if error.code != UNKNOWN_MESSAGE:
-                raise
-            return await self._post(replace(body, nonce=_nonce(body.nonce, ref)))
-        return ref
-
-    def _body(self, part: DiscordPart, index: int, *, is_first: bool) -> Body:
-        reply, to = self._reply, self._reply.to or ""
-        is_answer = is_first and to.isdecimal() and not reply.chat.is_private
-        return Body(
-            text=f"{self._above}\n{part.text}" if is_first and self._above else part.text,
-            file=part.file,
-            nonce=_nonce(self._channel, reply.chat.ref, to, str(reply.key), str(index)),
-            answers=to if is_answer else "",
-        )
 
 
 class InteractionScreen:
@@ -199,18 +98,30 @@ class InteractionScreen:
         """Put the first message in place of "thinking…", or post a further one."""
 
         async def here() -> str:
-            return await self._post(self._body(part, is_first=is_first), is_first=is_first)
+            body = self._body(showing(part), is_first=is_first)
+            return await self._post(body, is_first=is_first)
 
         return await self._show(
             here, lambda screen: screen.post(part, is_first=is_first), is_further=not is_first
         )
 
-    async def edit(self, ref: str, part: DiscordPart) -> str:
-        """Edit a message, wherever it stands; when it is gone, post another."""
-        is_first = not _index(self._reply, ref)
+    async def attach(self, file: File, *, is_first: bool) -> str:
+        """Put a file in place of "thinking…", or post it below."""
 
         async def here() -> str:
-            return await self._edit(ref, self._body(part, is_first=is_first))
+            body = self._body(carrying(file), is_first=is_first)
+            return await self._post(body, is_first=is_first)
+
+        return await self._show(
+            here, lambda screen: screen.attach(file, is_first=is_first), is_further=not is_first
+        )
+
+    async def edit(self, ref: str, part: DiscordPart) -> str:
+        """Edit a message, wherever it stands; when it is gone, post another."""
+        is_first = not index_of(self._reply, ref)
+
+        async def here() -> str:
+            return await self._edit(ref, self._body(showing(part), is_first=is_first))
 
         return await self._show(
             here, lambda screen: screen.edit(ref, part), is_further=not is_first
@@ -222,7 +133,7 @@ class InteractionScreen:
         async def here() -> None:
             await self._rest.delete_by(self._ticket, ref)
 
-        is_further = bool(_index(self._reply, ref))
+        is_further = bool(index_of(self._reply, ref))
         await self._show(here, lambda screen: screen.remove(ref), is_further=is_further)
 
     async def draft(self, part: DiscordPart) -> bool:  # noqa: ARG002 - the protocol's
@@ -367,23 +278,7 @@ class InteractionScreen:
             self._rest, self._reply, notes=self._notes, channel=channel, above=above
         )
 
-    def _body(self, part: DiscordPart, *, is_first: bool) -> Body:
+    def _body(self, body: Body, *, is_first: bool) -> Body:
         is_moved = self._ticket.starter or self._ticket.is_threadless
         above = f"{_NO_THREAD}\n" if is_first and is_moved else ""
-        return Body(text=above + part.text, file=part.file, is_hidden=self._ticket.is_hidden)
-
-
-def _index(reply: Reply, ref: str) -> int:
-    """Return which part of the reply a message is."""
-    return [posted.ref for posted in reply.posted].index(ref)
-
-
-def _shows(message: Mapping[str, Any], body: Body) -> bool:
-    """Say whether a message is what we asked for; Discord strips texts."""
-    is_file_there = bool(message.get("attachments")) or not body.file
-    return is_file_there and message.get("content", "").strip() == body.text.strip()
-
-
-def _nonce(*parts: str) -> str:
-    """Return the same 24 characters for the same parts, and others for others."""
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+        return replace(body, text=above + body.text, is_hidden=self._ticket.is_hidden)

@@ -1,19 +1,21 @@
 """The calls that show one reply in one Telegram chat, and what their failures mean."""
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import telegram
 
-from bots.live import Pace
+from bots import live
 from bots.markup import Entity, Part, telegram_parts
 from bots.telegram.transport import READ_SECONDS, seconds
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
+from core.types import File
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,11 @@ _CHAT_GONE = (
     "topic_deleted",
 )
 _NO_PREVIEW = telegram.LinkPreviewOptions(is_disabled=True)
+
+# "Sending files", core.telegram.org/bots/api#sending-files, 2026-11; it does not say which MB.
+_LARGEST_PHOTO = 10_000_000
+_LARGEST_FILE = 50_000_000
+_PHOTOS = ("image/png", "image/jpeg")
 
 T = TypeVar("T")
 # As raw parameters: the SDK's MessageEntity costs more than the rest of a call together.
@@ -88,7 +95,7 @@ class Notes:
 class TelegramScreen:
     """Where one reply is shown; a `bots.live.Screen`."""
 
-    def __init__(self, bot: telegram.Bot, reply: Reply, *, notes: Notes, pace: Pace) -> None:
+    def __init__(self, bot: telegram.Bot, reply: Reply, *, notes: Notes, pace: live.Pace) -> None:
         self.pace = pace
         self._bot = bot
         self._reply = reply
@@ -159,6 +166,38 @@ class TelegramScreen:
             with contextlib.suppress(DeliveryError):
                 await self.remove(ref)
         return anew
+
+    async def attach(self, file: File, *, is_first: bool) -> str:
+        """Send a picture as such if Telegram takes it, anything else as a document."""
+        why = live.too_large(file, _LARGEST_FILE)
+        for send in self._ways(file, is_first=is_first):
+            with self._errors():
+                try:
+                    return str((await send()).message_id)
+                except telegram.error.BadRequest as error:
+                    log.warning("telegram refuses a file: %s", error)
+                    why = live.missing(file, "Telegram does not take it here")
+        [part] = self.render(why, is_final=True)
+        return await self.post(part, is_first=is_first)
+
+    def _ways(
+        self, file: File, *, is_first: bool
+    ) -> Iterator[Callable[[], Awaitable[telegram.Message]]]:
+        where: dict[str, Any] = {
+            "message_thread_id": self._thread,
+            "reply_parameters": self._answered() if is_first else None,
+        }
+        upload = telegram.InputFile(file.data, file.name)
+        if file.mime in _PHOTOS and len(file.data) <= _LARGEST_PHOTO:
+            yield functools.partial(self._bot.send_photo, self._chat, upload, **where)
+        if len(file.data) <= _LARGEST_FILE:
+            yield functools.partial(
+                self._bot.send_document,
+                self._chat,
+                upload,
+                disable_content_type_detection=True,
+                **where,
+            )
 
     async def remove(self, ref: str) -> None:
         """Delete a message."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SpeechError
 from core.local.weights import SPEECH, Progress, find, quiet, read
+from core.protocols import HoldAudio
 from core.types import Transcript, Usage, Voice
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class LocalTranscriber:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return what is said; see `core.protocols.Transcriber`.
 
@@ -68,6 +69,7 @@ class LocalTranscriber:
             SettingsError: The extra `embedded` is not installed, or damaged.
         """
         recording = await asyncio.to_thread(self._examine, audio, voice)
+        await hold((MODEL,), recording.seconds)
         is_over = threading.Event()
         hear = partial(self._hear, recording, is_over, to_english=to_english)
         try:

@@ -1,22 +1,22 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from pathlib import Path
 
 from core.errors import StoreError
-from core.store import history, people, queue, turns
+from core.money import By, Level, Limit, Standing, Total, Unit
+from core.people import Admitted, Known, Pairing
+from core.store import history, people, queue, spending, totals, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
-    Admitted,
     Chat,
     Incoming,
     Kind,
-    Known,
     Lease,
     Message,
     Outcome,
     Outgoing,
-    Pairing,
     Seen,
     Transcript,
     Turn,
@@ -89,11 +89,13 @@ class DatabaseStore:
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
         return await self._run(turns.finish, lease, turn, outcome)
 
-    async def heard(self, lease: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
-        await self._run(turns.heard, lease, turn, index, transcript)
+    async def heard(
+        self, lease: Lease, turn: Turn, index: int, transcript: Transcript, *, hold: str = ""
+    ) -> None:
+        await self._run(turns.heard, lease, turn, index, transcript=transcript, hold=hold)
 
-    async def posted(self, turn: int, part: int, ref: str) -> None:
-        await self._run(turns.posted, turn, part, ref)
+    async def posted(self, reply: int, part: int, ref: str) -> None:
+        await self._run(turns.posted, reply, part, ref)
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
@@ -101,10 +103,17 @@ class DatabaseStore:
         return await self._run(history.window, chat, start=start, tokens=tokens, before=before)
 
     async def compact(
-        self, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...] = ()
+        self,
+        chat: int,
+        *,
+        old: int,
+        new: int,
+        summary: str,
+        usage: tuple[Usage, ...] = (),
+        hold: str = "",
     ) -> bool:
         return await self._run(
-            history.compact, chat, old=old, new=new, summary=summary, usage=usage
+            history.compact, chat, old=old, new=new, summary=summary, usage=usage, hold=hold
         )
 
     async def forget(self, lease: Lease) -> None:
@@ -147,3 +156,31 @@ class DatabaseStore:
 
     async def admitted(self, place: str) -> list[Admitted]:
         return await self._run(people.in_place, place)
+
+    async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
+        return await self._run(spending.hold, name, limits, usd, tokens)
+
+    async def release_hold(self, name: str) -> None:
+        await self._run(spending.release, name)
+
+    async def levels(self, limits: Sequence[Limit]) -> list[Level]:
+        return await self._run(spending.levels, limits)
+
+    async def cap(self, limit: Limit, unit: Unit, amount: int | None) -> None:
+        await self._run(spending.cap, limit, unit, amount)
+
+    async def uncap(self, limit: Limit, unit: Unit) -> None:
+        await self._run(spending.uncap, limit, unit)
+
+    async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
+        await self._run(spending.grant, limit, unit, amount)
+
+    async def totals(
+        self,
+        by: By,
+        *,
+        since: date | None = None,
+        person: str | None = None,
+        chat: int | None = None,
+    ) -> list[Total]:
+        return await self._run(totals.totals, by, since, person, chat)

@@ -1,8 +1,8 @@
 """Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
 
 from core.store.queue import check, turn_of
+from core.store.spending import settle, spend
 from core.store.sqlite import Tx
-from core.store.turns import spend
 from core.types import Lease, Message, Turn, Usage
 
 
@@ -41,13 +41,14 @@ def window(
 
 
 def compact(
-    tx: Tx, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...]
+    tx: Tx, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...], hold: str
 ) -> bool:
     """Let memory start at `new` with `summary`.
 
     Not if its start has moved from `old`, nor if the message that ended at `new` was replaced.
     """
     spend(tx, chat, "", usage, None)
+    settle(tx, hold, usage)
     return bool(
         tx.run(
             "UPDATE chat SET start = ?, summary = ? WHERE id = ? AND start = ?"

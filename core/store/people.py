@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Collection
 from dataclasses import replace
 
+from core.people import Admitted, Known, Pairing
 from core.store.sqlite import Row, Tx
-from core.types import Admitted, Known, Pairing
 
 # No letters or digits that are mistaken for another when read aloud or copied by hand.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"

@@ -18,6 +18,7 @@ from core.types import (
     MOST_FAILURES,
     Chat,
     ChatState,
+    File,
     Incoming,
     Kind,
     Lease,
@@ -227,6 +228,8 @@ def advance(tx: Tx, held: Lease, sent: int | None = None) -> Outgoing | Turn | N
     row = check(tx, held)
     if sent is not None:
         tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
+        tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
+        tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
     return _work(tx, held, row)
 
 
@@ -277,7 +280,7 @@ def check(tx: Tx, held: Lease) -> Row:
 def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     """Make a turn of a chat's row and rows of the inbox."""
     transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
-    receipts = tx.all("SELECT ref FROM receipt WHERE turn = ? ORDER BY part", rows[0]["id"])
+    posted, _ = _receipts(tx, rows[0]["id"])
     return Turn(
         ids=tuple(r["id"] for r in rows),
         kind=rows[0]["kind"],
@@ -286,7 +289,7 @@ def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
         transcripts=transcripts,
         attempts=rows[0]["attempts"] + 1,
         failures=rows[0]["failures"],
-        posted=tuple(r["ref"] for r in receipts),
+        posted=posted,
     )
 
 
@@ -334,7 +337,7 @@ def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     )
     if not row:
         return None
-    receipts = tx.all("SELECT ref FROM receipt WHERE turn = ? ORDER BY part", row["turn"])
+    posted, attached = _receipts(tx, -row["id"] if row["turn"] is None else row["turn"])
     return Outgoing(
         id=row["id"],
         turn=row["turn"],
@@ -342,8 +345,24 @@ def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
         to=row["reply_to"],
         text=row["text"],
         failures=row["failures"],
-        posted=tuple(r["ref"] for r in receipts),
+        posted=posted,
+        files=_files(tx, row["id"]),
+        attached=attached,
     )
+
+
+def _receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
+    """Return the ids of a reply's posted texts, in order, and how many of its files are."""
+    rows = tx.all("SELECT part, ref FROM receipt WHERE turn = ? ORDER BY part", reply)
+    texts = tuple(r["ref"] for r in rows if r["part"] >= 0)
+    return texts, len(rows) - len(texts)
+
+
+def _files(tx: Tx, outgoing: int) -> tuple[File, ...]:
+    rows = tx.all(
+        "SELECT name, mime, data FROM outbox_file WHERE outbox_id = ? ORDER BY part", outgoing
+    )
+    return tuple(File(name=r["name"], mime=r["mime"], data=r["data"]) for r in rows)
 
 
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:

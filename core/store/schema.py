@@ -145,4 +145,89 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # In micro-dollars; null: the price was unknown.
+        "ALTER TABLE usage ADD COLUMN cost BIGINT",
+        # The same by day, which is what is read: days since 1970 where the owner lives.
+        """
+        CREATE TABLE usage_day (
+            day BIGINT NOT NULL,
+            person TEXT NOT NULL,
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            model TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            calls BIGINT NOT NULL,
+            input BIGINT NOT NULL,
+            cached BIGINT NOT NULL,
+            output BIGINT NOT NULL,
+            milliseconds BIGINT NOT NULL,
+            cost BIGINT NOT NULL,
+            unpriced BIGINT NOT NULL,
+            PRIMARY KEY (day, person, chat_id, model, purpose)
+        )
+        """,
+        # What was spent before there were prices, by the days of UTC.
+        """
+        INSERT INTO usage_day
+        SELECT created_at / 86400000, person, chat_id, model, purpose, COUNT(*), SUM(input),
+            SUM(cached), SUM(output), SUM(milliseconds), 0, COUNT(*)
+        FROM usage GROUP BY 1, 2, 3, 4, 5
+        """,
+        "CREATE INDEX usage_day_chat ON usage_day (chat_id, day)",
+        "CREATE INDEX usage_day_person ON usage_day (person, day)",
+        # What is spent and held in a period (2026-11-21, or 2026-11), micro-dollars and tokens.
+        # warned: the units of which somebody was told that they are nearly used up.
+        """
+        CREATE TABLE budget (
+            scope TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            period TEXT NOT NULL,
+            spent_usd BIGINT NOT NULL DEFAULT 0,
+            spent_tokens BIGINT NOT NULL DEFAULT 0,
+            held_usd BIGINT NOT NULL DEFAULT 0,
+            held_tokens BIGINT NOT NULL DEFAULT 0,
+            granted_usd BIGINT NOT NULL DEFAULT 0,
+            granted_tokens BIGINT NOT NULL DEFAULT 0,
+            warned TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (scope, subject, period)
+        )
+        """,
+        # Limits that owners set in a chat, in place of those of the settings; null for none.
+        """
+        CREATE TABLE cap (
+            scope TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            span TEXT NOT NULL,
+            unit TEXT NOT NULL,
+            amount BIGINT,
+            PRIMARY KEY (scope, subject, span, unit)
+        )
+        """,
+        # name: the work it is for. budgets: where it is held, as JSON. What has expired counts
+        # no longer, but is settled all the same.
+        """
+        CREATE TABLE hold (
+            name TEXT PRIMARY KEY,
+            usd BIGINT NOT NULL,
+            tokens BIGINT NOT NULL,
+            budgets TEXT NOT NULL,
+            expires_at BIGINT NOT NULL
+        )
+        """,
+        "CREATE INDEX hold_expires ON hold (expires_at)",
+    ),
+    (
+        # What follows a text on its way out; sent with it and then deleted. In receipt, the files
+        # of a reply are parts -1, -2 and so on, and a notice is the turn of its negative id.
+        """
+        CREATE TABLE outbox_file (
+            outbox_id BIGINT NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+            part SMALLINT NOT NULL,
+            name TEXT NOT NULL,
+            mime TEXT NOT NULL,
+            data BYTEA NOT NULL,
+            PRIMARY KEY (outbox_id, part)
+        )
+        """,
+    ),
 )

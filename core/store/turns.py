@@ -1,10 +1,9 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
-from collections.abc import Iterable
-
 from core.store.queue import check, unsent
+from core.store.spending import settle, spend
 from core.store.sqlite import Row, Tx
-from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn, Usage
+from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 
 
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
@@ -12,6 +11,7 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     row = check(tx, held)
     _remember(tx, row, turn, outcome)
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
+    settle(tx, turn.hold, outcome.usage)
     for message in turn.ids:
         if outcome.buried:
             tx.run(
@@ -24,57 +24,33 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
         tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
     for notice in outcome.notices:
         _notify(tx, notice)
-    if not outcome.text:
+    if not (outcome.text or outcome.files):
         return None
-    tx.run(
-        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
-        held.chat_id,
-        turn.id,
-        turn.messages[-1].message,
-        outcome.text,
-        tx.now,
-    )
+    _send(tx, held.chat_id, outcome, turn=turn)
     # Not the oldest unsent text: a notice may have come meanwhile, and only this one belongs
     # in the place of the preview.
     return unsent(tx, held, turn.id)
 
 
-def heard(tx: Tx, held: Lease, turn: Turn, index: int, transcript: Transcript) -> None:
+def heard(
+    tx: Tx, held: Lease, turn: Turn, index: int, *, transcript: Transcript, hold: str
+) -> None:
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
     spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+    settle(tx, hold, transcript.usage)
 
 
-def posted(tx: Tx, turn: int, part: int, ref: str) -> None:
-    """Keep the platform's id of a posted part."""
+def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
+    """Keep the platform's id of a posted part; see `core.reply.Reply` for its number."""
     tx.run(
         "INSERT INTO receipt (turn, part, ref) VALUES (?, ?, ?)"
         " ON CONFLICT (turn, part) DO UPDATE SET ref = excluded.ref",
-        turn,
+        reply,
         part,
         ref,
     )
-
-
-def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
-    """Enter paid calls into the ledger."""
-    for call in usage:
-        tx.run(
-            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
-            " milliseconds, is_estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            chat,
-            turn,
-            person,
-            call.purpose,
-            call.model,
-            call.input,
-            call.cached,
-            call.output,
-            round(call.seconds * 1000),
-            int(call.is_estimated),
-            tx.now,
-        )
 
 
 def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
@@ -107,10 +83,27 @@ def _notify(tx: Tx, notice: Notice) -> None:
     if not row or row["private_chat"] is None:
         return
     chat = row["private_chat"]
-    tx.run(
-        "INSERT INTO outbox (chat_id, text, created_at) VALUES (?, ?, ?)",
+    _send(tx, chat, notice)
+    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
+
+
+def _send(tx: Tx, chat: int, said: Outcome | Notice, *, turn: Turn | None = None) -> None:
+    """Put a text with its files into the outbox, as the answer to a turn if there is one."""
+    [row] = tx.all(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING id",
         chat,
-        notice.text,
+        turn.id if turn else None,
+        turn.messages[-1].message if turn else None,
+        said.text,
         tx.now,
     )
-    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
+    for part, file in enumerate(said.files):
+        tx.run(
+            "INSERT INTO outbox_file (outbox_id, part, name, mime, data) VALUES (?, ?, ?, ?, ?)",
+            row["id"],
+            part,
+            file.name,
+            file.mime,
+            file.data,
+        )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from core.reply import Reply
-from core.types import Incoming
+from core.types import File, Incoming
 from tests.bots.stages import Stage, until
 
 
@@ -23,9 +23,17 @@ async def asked(stage: Stage, text: str = "Hello") -> Incoming:
     return await heard(stage, count + 1)
 
 
-def reply_to(incoming: Incoming, *, key: int = 17, posted: Sequence[str] = ()) -> Reply:
+def reply_to(
+    incoming: Incoming, *, key: int = 17, posted: Sequence[str] = (), attached: int = 0
+) -> Reply:
     """Return the answer to a message."""
-    return Reply(chat=incoming.chat, key=key, to=incoming.message, posted=tuple(posted))
+    return Reply(
+        chat=incoming.chat,
+        key=key,
+        to=incoming.message,
+        posted=tuple(posted),
+        attached=attached,
+    )
 
 
 async def replying(stage: Stage) -> Reply:
@@ -46,9 +54,9 @@ async def preview(stage: Stage, reply: Reply) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def final(stage: Stage, reply: Reply, text: str) -> None:
-    """Make `text` final and show it."""
-    reply.settle(text)
+async def final(stage: Stage, reply: Reply, text: str, *files: File) -> None:
+    """Make `text` final, with files below it, and show it."""
+    reply.settle(text, files=files)
     await stage.serving.bot.deliver(reply)
 
 

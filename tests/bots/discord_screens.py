@@ -10,7 +10,7 @@ from bots import live
 from bots.discord.screen import Notes, open_screen
 from bots.discord.ticket import Starter, Ticket
 from core.reply import Reply
-from core.types import Chat
+from core.types import Chat, File
 from tests.bots.discord_calls import ask, open_rest
 from tests.servers.discord import Channel, DiscordServer, Interaction, Message, User
 
@@ -60,9 +60,9 @@ async def preview(bot: Bot, reply: Reply, **options: Any) -> AsyncIterator[None]
         task.cancel()
 
 
-async def final(bot: Bot, reply: Reply, text: str) -> None:
-    """Make `text` final and show it."""
-    reply.settle(text)
+async def final(bot: Bot, reply: Reply, text: str, *files: File) -> None:
+    """Make `text` final, with files below it, and show it."""
+    reply.settle(text, files=files)
     await bot.deliver(reply)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from bots.live import Pace
 from bots.telegram import TelegramBot
 from core.reply import Reply
-from core.types import Chat
+from core.types import Chat, File
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
 
@@ -47,9 +47,9 @@ async def preview(bot: TelegramBot, reply: Reply) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def final(bot: TelegramBot, reply: Reply, text: str) -> None:
-    """Make `text` final and show it."""
-    reply.settle(text)
+async def final(bot: TelegramBot, reply: Reply, text: str, *files: File) -> None:
+    """Make `text` final, with files below it, and show it."""
+    reply.settle(text, files=files)
     await bot.deliver(reply)
 
 

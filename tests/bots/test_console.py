@@ -20,7 +20,7 @@ from bots.console import CHAT, ConsoleBot
 from bots.terminal import Terminal
 from core.errors import FetchError, StoreError
 from core.reply import Reply
-from core.types import Incoming, Voice
+from core.types import File, Incoming, Voice
 from tests.bots.inbox import Inbox
 from tests.bots.terminal_steps import visible
 
@@ -301,6 +301,36 @@ async def test_an_old_answer_says_what_it_belongs_to(chat: Chat) -> None:
     shown = chat.see()
     assert len(re.findall(r"To your message of \d\d September, \d\d:\d\d:\nBetter", shown)) == 1
     assert shown.count("Better") == 2
+
+
+async def test_files_are_saved_and_their_paths_shown(chat: Chat, state: Path) -> None:
+    """Below the text stands nothing but where the files are; only their owner may read them."""
+    folder = state / "causerie" / "files"
+    for number, data in enumerate((b"one", b"two", b"two"), 1):
+        chat.keys.send_text("x" + ENTER)
+        incoming = await get(chat.inbox, number)
+        reply = Reply(chat=incoming.chat, key=number, to=incoming.message)
+        file = File(name="a_long_[b]_name_*_of_a_picture.png", mime="image/png", data=data)
+        reply.settle("**Here**" if number == 1 else "", files=(file,))
+        await chat.bot.deliver(reply)
+    await chat.leave()
+    path, other = (folder / f"a_long_[b]_name_*_of_a_picture{end}.png" for end in ("", "-2"))
+    assert chat.see().endswith(f"Here\n\n{path}\n{other}\n{other}")
+    assert (path.read_bytes(), other.read_bytes()) == (b"one", b"two")
+    assert {stat.S_IMODE(found.stat().st_mode) for found in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) == 2
+
+
+async def test_a_file_that_cannot_be_saved_is_missed_in_words(chat: Chat, state: Path) -> None:
+    """The text stands all the same."""
+    (state / "causerie").mkdir(parents=True, exist_ok=True)
+    (state / "causerie" / "files").touch()
+    chat.keys.send_text("x" + ENTER)
+    incoming = await get(chat.inbox, 1)
+    reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
+    reply.settle("Here", files=(File(name="a.png", mime="image/png", data=b"x"),))
+    await chat.bot.deliver(reply)
+    assert chat.see().endswith("Here a.png is missing: it cannot be saved: File exists.")
 
 
 async def test_tries_again_when_a_message_cannot_be_stored(chat: Chat) -> None:

@@ -15,7 +15,7 @@ from bots.console import ConsoleBot
 from bots.terminal import Lines, Screen, open_screen
 from core.errors import GoneError
 from core.reply import Reply
-from core.types import Incoming
+from core.types import File, Incoming
 from tests.bots.inbox import Inbox
 
 NOTICE = "This is a **demo brain**."
@@ -59,6 +59,26 @@ async def test_a_pipe_is_answered_line_by_line(capfd: pytest.CaptureFixture[str]
     missing = "There is no file called /no/such.ogg here."
     assert lines == ["**one**[2J", "**two \ufffd**[2J", missing, "**three**[2J"]
     assert capfd.readouterr().err == f"{NOTICE}\n"
+
+
+async def test_a_pipe_gets_the_paths_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each on a line of its own, and nothing else."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    pipes = Pipes(b"one\n")
+    bot = ConsoleBot(commands=(), screen=pipes.screen)
+
+    async def receive(incoming: Incoming) -> None:
+        reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
+        files = [File(name=name, mime="", data=b"x") for name in ("a.png", "../b.zip")]
+        reply.settle("", files=tuple(files))
+        await bot.deliver(reply)
+
+    await asyncio.wait_for(bot.listen(Inbox(then=receive)), 10)
+    pipes.close()
+    folder = tmp_path / "causerie" / "files"
+    assert pipes.out.getvalue().splitlines() == [f"{folder}/a.png", f"{folder}/b.zip"]
 
 
 async def test_nobody_reading_ends_the_chat() -> None:

@@ -10,8 +10,11 @@ import pytest
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
 from core.errors import DeliveryError, FetchError
+from core.types import File as Sent
 from tests.bots.discord_calls import HELLO, ask, failure, open_rest, outcomes, put_command
 from tests.servers.discord import Channel, DiscordServer, File, User
+
+WHOLE = Sent(name="answer.md", mime="text/markdown", data=b"# All")
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ async def test_a_message_is_posted_once_by_its_nonce_and_pings_nobody(
     assert channel.guild
     question = channel.say(ann, "Hi")
     text = f"@everyone {ann.mention} {channel.guild.everyone.mention}"
-    body = Body(text=text, nonce="a" * 25, answers=str(question.id), file="# All")
+    body = Body(text=text, nonce="a" * 25, answers=str(question.id), file=WHOLE)
     first = await rest.post(str(channel.id), body)
     again = await rest.post(str(channel.id), body)
     assert first["id"] == again["id"]
@@ -139,10 +142,10 @@ async def test_an_interaction_is_answered_in_every_way(
     assert interaction.original
     assert message == str(interaction.original.id)
     text = f"@everyone {ann.mention}"
-    await rest.edit_by(ticket, "@original", Body(text=text, file="all"))
+    await rest.edit_by(ticket, "@original", Body(text=text, file=WHOLE))
     further = await rest.post_by(ticket, Body(text=text, is_hidden=True))
     assert interaction.texts == [text, text]
-    assert interaction.original.attachments[0].data == b"all"
+    assert interaction.original.attachments[0].data == b"# All"
     assert interaction.original.pinged == interaction.followups[0].pinged == set()
     assert interaction.followups[0].asker is ann
     await rest.delete_by(ticket, further["id"])

@@ -1,8 +1,6 @@
 """How a growing reply is shown, on a stand-in for a platform."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -11,94 +9,11 @@ from hypothesis import strategies as st
 from bots import live
 from core.errors import DeliveryError, GoneError, StoreError
 from core.reply import Reply
-from core.types import Chat
-from tests.servers.telegram.bell import Bell
+from core.types import File
+from tests.bots.paper import CHAT, Paper, finish, preview, until_done
 
-CHAT = Chat(platform="paper", ref="1", is_private=True)
-FAST = live.Pace(draft=0.0, edit=0.0, refresh=60.0, typing_after=60.0)
-WIDTH = 10
-
-
-class Paper:
-    """A platform of messages of ten characters; errors in `faults` strike the next calls."""
-
-    def __init__(self, *, pace: live.Pace = FAST, has_drafts: bool = False) -> None:
-        self.pace = pace
-        self.has_drafts = has_drafts
-        self.shown: dict[str, str] = {}
-        self.drafted = ""
-        self.calls: list[str] = []
-        self.faults: list[DeliveryError | None] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self._bell = Bell()
-
-    def render(self, text: str, *, is_final: bool) -> list[str]:
-        """Cut into pieces; the last shows a cursor while it grows."""
-        parts = [text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]
-        return parts if is_final or not parts else [*parts[:-1], parts[-1] + "_"]
-
-    async def _call(self, name: str) -> None:
-        self.calls.append(name)
-        self._bell.ring()
-        await self.gate.wait()
-        fault = self.faults.pop(0) if self.faults else None
-        if fault:
-            raise fault
-
-    async def post(self, part: str, *, is_first: bool) -> str:
-        """Post."""
-        await self._call("first" if is_first else "post")
-        ref = str(len(self.calls))
-        self.shown[ref] = part
-        self.drafted = ""
-        return ref
-
-    async def edit(self, ref: str, part: str) -> str:
-        """Edit, or post anew what somebody has deleted."""
-        await self._call(f"edit {ref}")
-        ref = ref if ref in self.shown else f"{ref}b"
-        self.shown[ref] = part
-        return ref
-
-    async def remove(self, ref: str) -> None:
-        """Remove."""
-        await self._call(f"remove {ref}")
-        del self.shown[ref]
-
-    async def draft(self, part: str) -> bool:
-        """Draft."""
-        if self.has_drafts:
-            await self._call("draft")
-            self.drafted = part
-        return self.has_drafts
-
-    async def type(self) -> None:
-        """Type."""
-        await self._call("type")
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until a condition holds; calls change it."""
-        await self._bell.until(condition, 10.0)
-
-
-@asynccontextmanager
-async def preview(reply: Reply, paper: Paper) -> AsyncIterator["asyncio.Task[None]"]:
-    """Show the reply while it grows, close it, and see the preview end."""
-    task = asyncio.create_task(live.show(reply, paper))
-    try:
-        yield task
-        reply.close()
-        async with asyncio.timeout(10):
-            await task
-    finally:
-        task.cancel()
-
-
-async def finish(reply: Reply, paper: Paper, text: str) -> None:
-    """Make `text` final and show it."""
-    reply.settle(text)
-    await live.show(reply, paper)
+PICTURE = File(name="usage.png", mime="image/png", data=b"png")
+ARCHIVE = File(name="export.zip", mime="application/zip", data=b"zip")
 
 
 async def test_a_growing_text_is_one_message_that_is_edited() -> None:
@@ -332,18 +247,68 @@ async def test_an_empty_text_posts_nothing() -> None:
     assert paper.shown == {}
 
 
+async def test_files_follow_the_text_once() -> None:
+    """Each is posted below the text; the next attempt goes on after the last that stands."""
+    receipts: list[tuple[int, str]] = []
+
+    async def record(part: int, ref: str) -> None:
+        receipts.append((part, ref))
+
+    reply, paper = Reply(chat=CHAT, key=1, record=record), Paper()
+    paper.faults = [None, None, DeliveryError("a moment", retry_after=0.0), DeliveryError("no")]
+    with pytest.raises(DeliveryError):
+        await finish(reply, paper, "one", PICTURE, ARCHIVE)
+    assert receipts == [(0, "1"), (-1, "2")]
+    await live.show(reply, paper)
+    await live.show(reply, paper)
+    assert paper.calls == ["first", "post", "post", "post", "post"]
+    assert list(paper.shown.values()) == ["one", "usage.png", "export.zip"]
+    assert receipts == [(0, "1"), (-1, "2"), (-2, "5")]
+
+
+async def test_what_was_attached_before_a_crash_is_left_alone() -> None:
+    """Messages that the text does not need go, files stay, and the next file follows."""
+    reply = Reply(chat=CHAT, key=1, posted=("7", "8"), attached=1)
+    paper = Paper()
+    paper.shown = {"7": "old", "8": "old", "9": "usage.png"}
+    await finish(reply, paper, "one", PICTURE, ARCHIVE)
+    assert paper.calls == ["edit 7", "remove 8", "post"]
+    assert list(paper.shown.values()) == ["one", "usage.png", "export.zip"]
+
+
+async def test_a_file_without_a_text_answers() -> None:
+    """What is seen first of a reply is the answer to what was asked."""
+    reply, paper = Reply(chat=CHAT, key=1), Paper()
+    await finish(reply, paper, "", PICTURE, ARCHIVE)
+    assert paper.calls == ["first", "post"]
+
+
+def test_a_file_that_cannot_be_sent_is_missed_in_words() -> None:
+    """The sentence names the file, what it weighs, and what it may weigh."""
+    file = File(name="export.zip", mime="application/zip", data=bytes(10_000_001))
+    said = live.too_large(file, 10_000_000)
+    assert said == "Here `export.zip` is missing: it has 10.1 MB, and I can send at most 10 MB."
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     texts=st.lists(st.text("ab ", max_size=35), max_size=6),
     final=st.text("ab ", max_size=45),
     faults=st.lists(st.booleans(), max_size=12),
     posted=st.integers(0, 3),
+    files=st.integers(0, 2),
     has_drafts=st.booleans(),
 )
 def test_whatever_happens_the_final_text_stands_once(
-    texts: list[str], final: str, faults: list[bool], posted: int, *, has_drafts: bool
+    texts: list[str],
+    final: str,
+    faults: list[bool],
+    posted: int,
+    *,
+    files: int,
+    has_drafts: bool,
 ) -> None:
-    """Any growth, faults and receipts end in exactly the parts of the final text, in order."""
+    """Any growth, faults and receipts end in exactly the parts and files, in order."""
 
     async def run() -> None:
         refs = tuple(f"old{number}" for number in range(posted))
@@ -357,18 +322,9 @@ def test_whatever_happens_the_final_text_stands_once(
                 await asyncio.sleep(0)
         reply.close()
         await task
-        reply.settle(final)
+        reply.settle(final, files=(PICTURE, ARCHIVE)[:files])
         await until_done(lambda: live.show(reply, paper))
-        assert list(paper.shown.values()) == paper.render(final, is_final=True)
+        names = [file.name for file in reply.files]
+        assert list(paper.shown.values()) == [*paper.render(final, is_final=True), *names]
 
     asyncio.run(run())
-
-
-async def until_done(call: Callable[[], Awaitable[None]]) -> None:
-    """Do as the relay does: call until nothing is raised."""
-    for _ in range(20):
-        try:
-            return await call()
-        except DeliveryError:
-            continue
-    raise AssertionError

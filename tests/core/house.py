@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from core import personas
 from core.access import Access, Mode
 from core.memory import Memory
+from core.models import Price
 from core.protocols import Store
 from core.relay import Pace, Relay
 from core.turns import Turns
 from core.types import Chat, Delta, Incoming, Kind, Message, ModelEvent, Person
 from core.understand import Understanding
+from core.usage import Caps, Purse, Spending
 from tests.core.stand_ins import (
     ANN,
     CHAT,
@@ -69,6 +71,9 @@ class House:
     transcriber: StandInTranscriber = field(default_factory=StandInTranscriber)
     mode: Mode = "open"
     allowed: Sequence[str] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    caps: Caps = field(default_factory=dict)
+    savings: Sequence[str] = ()
     models: Sequence[str] = ("gpt-4o", "other")
     prompts: Mapping[str, str] = field(
         default_factory=lambda: {personas.DEFAULT: "Be kind.", "brief": "Be brief."}
@@ -84,8 +89,12 @@ class House:
         self.numbers = itertools.count(self.first)
         self.access = Access(self.store, mode=self.mode, owners=(OWNER.id,), allowed=self.allowed)
         self.memory = Memory(self.store, context_tokens=self.context_tokens)
+        self.spending = Spending(
+            self.store, prices=self.prices.get, caps=self.caps, savings=self.savings
+        )
         self.turns = Turns(
             store=self.store,
+            spending=self.spending,
             model=self.model,
             understanding=Understanding(self.store, transcriber=self.transcriber, bots=bots),
             access=self.access,
@@ -101,6 +110,10 @@ class House:
             pace=self.pace,
             most_chats=self.most_chats,
         )
+
+    def purse(self, name: str = "summary 1") -> Purse:
+        """Return what a piece of Ann's work may spend."""
+        return self.spending.purse(name, person=ANN.id, chat=1)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

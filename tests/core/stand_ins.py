@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.protocols import Inbox
+from core.protocols import HoldAudio, Inbox
 from core.reply import Reply
 from core.types import (
     Chat,
     Delta,
     Document,
+    File,
     Incoming,
     Message,
     ModelEvent,
@@ -58,6 +59,12 @@ def incoming(
 def said(text: str, *, role: Role = "user", name: str = "", tokens: int = 10) -> Message:
     """Return a message of the history that counts `tokens`."""
     return Message(role=role, content=text, name=name, tokens=tokens)
+
+
+async def free(names: Sequence[str], seconds: float) -> None:
+    """Hold nothing."""
+    assert names
+    assert seconds > 0
 
 
 class StandInClock:
@@ -136,9 +143,10 @@ class StandInTranscriber:
     translates: bool = True
 
     async def transcribe(
-        self, audio: bytes, voice: Voice, *, to_english: bool = False
+        self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return the next words."""
+        await hold(("ear",), voice.seconds or 1.0)
         self.heard.append(audio)
         if self.gate:
             await self.gate.wait()
@@ -160,6 +168,8 @@ class StandInBot:
         sent: Every final text: chat, message it answers, text.
         places: For every final text, the messages it replaced.
         keys: For every final text, the reply's key.
+        files: Every file that followed a text.
+        file_failures: What the next files meet.
         failures: What the next final texts of a chat, by its ref, meet.
         fetch_failures: What the next recordings meet.
         posts: Whether a preview is posted as a message, with a receipt.
@@ -172,6 +182,8 @@ class StandInBot:
         self.sent: list[tuple[str, str | None, str]] = []
         self.places: list[list[str]] = []
         self.keys: list[int] = []
+        self.files: list[File] = []
+        self.file_failures: list[Exception | None] = []
         self.failures: dict[str, list[Exception]] = {}
         self.fetch_failures: list[Exception] = []
         self.posts = posts
@@ -190,6 +202,11 @@ class StandInBot:
             return
         if failures := self.failures.get(reply.chat.ref):
             raise failures.pop(0)
+        for file in reply.files[reply.attached :]:
+            if self.file_failures and (error := self.file_failures.pop(0)):
+                raise error
+            self.files.append(file)
+            await reply.record_file(file.name)
         async with self._changed:
             self.sent.append((reply.chat.ref, reply.to, reply.text))
             self.places.append([posted.ref for posted in reply.posted])

@@ -9,7 +9,7 @@ import pytest
 from core.protocols import Store
 from core.store import open_store
 from tests.core.house import Gate, House
-from tests.core.stand_ins import CHAT, StandInModel, echo
+from tests.core.stand_ins import CHAT, GROUP, StandInModel, echo
 
 
 @pytest.fixture
@@ -70,3 +70,15 @@ async def test_a_question_can_be_answered_again(store: Store) -> None:
     async with house.running():
         assert await house.ask("hi", is_alone=True) == "You said: hi"
         assert await house.ask("/retry", is_alone=True) == "You said: hi"
+
+
+async def test_a_question_can_wait_elsewhere(store: Store) -> None:
+    """Moved before anybody began with it, it is answered where it is then."""
+    house = House(store=store)
+    incoming = house.message("hi", is_alone=True, is_partial=True)
+    async with house.running():
+        await house.relay.receive(incoming)
+        await house.relay.move(replace(incoming, chat=GROUP))
+        await house.bot.until(1)
+    assert house.bot.texts(GROUP)
+    assert not house.bot.texts(CHAT)

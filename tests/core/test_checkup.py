@@ -192,8 +192,8 @@ async def test_models_that_end_and_windows_that_are_unknown(openai_server: OpenA
     warnings = [each for each in found if each.level == "warning"]
     assert said(warnings) == [
         "warning: the context window of old-server is unknown, so 4096 tokens are assumed",
-        "warning: gpt-4o is shut down by OpenAI on 2027-01-14",
-        "warning: gpt-3.5-turbo was shut down by OpenAI on 2026-10-23",
+        "warning: gpt-4o is shut down on 2027-01-14",
+        "warning: gpt-3.5-turbo was shut down on 2026-10-23",
     ]
     assert warnings[0].fix == "set CONTEXT_TOKENS to what its server gives it"
     found = await finds(check_chat, openai_server, chat_model="old-server", context_tokens=8192)

@@ -17,6 +17,7 @@ from core.local.chat import LocalChat
 from core.provider import failure_of, open_client
 from core.types import Voice
 from tests import sound
+from tests.core.stand_ins import free
 
 VOICE = Voice(ref="file-1", seconds=6.0)
 ASKED: list[ChatCompletionMessageParam] = [
@@ -172,7 +173,7 @@ def test_an_engine_that_does_not_start_says_so(
 
 async def test_it_hears(ears: local.LocalTranscriber) -> None:
     """A spoken question becomes its words."""
-    heard = await ears.transcribe(sound.english(), VOICE)
+    heard = await ears.transcribe(sound.english(), VOICE, hold=free)
     assert "What is the capital of France?" in heard.text
     assert not heard.is_english
     (usage,) = heard.usage
@@ -182,24 +183,24 @@ async def test_it_hears(ears: local.LocalTranscriber) -> None:
 
 async def test_it_translates(ears: local.LocalTranscriber) -> None:
     """Spanish becomes English where that is asked for, and stays Spanish where it is not."""
-    heard = await ears.transcribe(sound.spanish(), VOICE, to_english=True)
+    heard = await ears.transcribe(sound.spanish(), VOICE, hold=free, to_english=True)
     assert heard.is_english
     assert "music" in heard.text.lower()
     assert "coffee" in heard.text.lower()
-    heard = await ears.transcribe(sound.spanish(), VOICE)
+    heard = await ears.transcribe(sound.spanish(), VOICE, hold=free)
     assert "música" in heard.text.lower()
 
 
 async def test_it_hears_long_recordings_to_the_end(ears: local.LocalTranscriber) -> None:
     """A recording longer than a part is heard part by part, in order."""
-    heard = await ears.transcribe(sound.english() * 3, VOICE)
+    heard = await ears.transcribe(sound.english() * 3, VOICE, hold=free)
     assert heard.text.count("capital of") == 3
 
 
 async def test_where_nobody_speaks_it_hears_nothing(ears: local.LocalTranscriber) -> None:
     """It makes up no words for a tone."""
     with pytest.raises(SpeechError, match="could not hear any words"):
-        await ears.transcribe(sound.voice_note(4), VOICE)
+        await ears.transcribe(sound.voice_note(4), VOICE, hold=free)
 
 
 @pytest.mark.parametrize(
@@ -220,18 +221,18 @@ async def test_what_cannot_be_heard_loads_no_model(
     told: list[tuple[str, int, int]] = []
     ears = local.LocalTranscriber(language="xx", progress=lambda *what: told.append(what))
     with pytest.raises(SpeechError, match=sentence):
-        await ears.transcribe(raw, voice)
+        await ears.transcribe(raw, voice, hold=free)
     await ears.close()
     assert not told
 
 
 async def test_a_cancelled_recording_makes_room(ears: local.LocalTranscriber) -> None:
     """When the asker gives up, the thread does not go on hearing for minutes."""
-    long = asyncio.create_task(ears.transcribe(sound.english() * 40, VOICE))
+    long = asyncio.create_task(ears.transcribe(sound.english() * 40, VOICE, hold=free))
     _, waiting = await asyncio.wait({long}, timeout=1.5)
     assert waiting
     long.cancel()
-    heard = await asyncio.wait_for(ears.transcribe(sound.english(), VOICE), 30)
+    heard = await asyncio.wait_for(ears.transcribe(sound.english(), VOICE, hold=free), 30)
     assert "France" in heard.text
 
 
@@ -248,13 +249,16 @@ sys.addaudithook(watch)
 from core import local
 from core.types import Voice
 from tests import sound
+async def free(names, seconds):
+    pass
+
 async def main():
     served = await local.start_chat()
     ears = local.LocalTranscriber(language="en")
-    heard = await ears.transcribe(sound.english(), Voice(ref="1"))
+    heard = await ears.transcribe(sound.english(), Voice(ref="1"), hold=free)
     assert "France" in heard.text
     asyncio.get_running_loop().call_later(0.5, asyncio.current_task().cancel)
-    await ears.transcribe(sound.english() * 40, Voice(ref="2"))
+    await ears.transcribe(sound.english() * 40, Voice(ref="2"), hold=free)
 try:
     asyncio.run(main())
 except asyncio.CancelledError:

@@ -281,7 +281,7 @@ async def test_folding_takes_in_what_came_meanwhile(store: Store) -> None:
     memory = Memory(store, context_tokens=600)
     asked = await weighed(Message(role="user", content="q"))
     recalled = await memory.recall(1, before, persona="x", asked=asked, names=["gpt-4o"])
-    await memory.compact(1, before, recalled=recalled, model=house.model)
+    await memory.compact(1, before, recalled=recalled, model=house.model, purse=house.purse())
     [prompt] = [p for p in house.model.prompts if is_summary(p)]
     assert prompt[1].content.startswith("user: message 0\n\nassistant: ")
 
@@ -296,7 +296,9 @@ async def test_with_nothing_old_nothing_is_folded(store: Store) -> None:
         recalled = await house.memory.recall(
             1, state, persona="x", asked=asked, names=house.models
         )
-        await house.memory.compact(1, state, recalled=recalled, model=house.model)
+        await house.memory.compact(
+            1, state, recalled=recalled, model=house.model, purse=house.purse()
+        )
     assert len(house.model.prompts) == 1
 
 

@@ -104,6 +104,34 @@ def test_a_wrong_value_is_named(
     assert caught.value.__suppress_context__
 
 
+def test_a_model_table_is_checked() -> None:
+    """A wrong row is named by its setting and its model; a good file is kept for later."""
+    path = Path("table.json")
+    path.write_text('{"chat": {"mine": {"context": "s3cret"}}}', encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, model_table=path)
+    line = str(caught.value)
+    wrong = 'MODEL_TABLE: chat model "mine": context: input should be a valid integer'
+    assert line.startswith(wrong)
+    assert "s3cret" not in line
+    path.write_text('{"chat": {"mine": {"context": 8192}}}', encoding="utf-8")
+    assert load(Settings, model_table=str(path)).model_table == path
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, None),
+        ({"openai_base_url": "http://a"}, "http://a"),
+        ({"openai_base_url": "http://a", "speech_base_url": "http://b"}, "http://b"),
+        ({"openai_base_url": "http://a", "speech_api_key": "k"}, None),
+    ],
+)
+def test_where_speech_goes(settings: dict[str, str], url: str | None) -> None:
+    """To the chat model's server, unless it has a server or at least a key of its own."""
+    assert load(Settings, **settings).speech_url == url
+
+
 def test_every_problem_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """All problems are told at once."""
     monkeypatch.setenv("ACCESS", "x")

@@ -2,15 +2,18 @@
 
 import io
 from collections.abc import AsyncIterator, Callable
+from datetime import date
 from typing import Any
 
 import av
 import pytest
 
+from core import models
 from core.errors import ModelError, SpeechError
 from core.speech import OpenAISpeech
 from core.types import Usage, Voice
 from tests import sound
+from tests.core.stand_ins import free
 from tests.servers.openai import (
     Break,
     OpenAIServer,
@@ -54,7 +57,7 @@ async def test_a_voice_note_is_transcribed(openai_server: OpenAIServer, connect:
     """A voice note goes out as it came, once, and comes back as words with what they cost."""
     openai_server.transcript = " What is the capital of France? "
     raw = sound.english()
-    heard = await connect(language="en").transcribe(raw, VOICE)
+    heard = await connect(language="en").transcribe(raw, VOICE, hold=free)
     assert heard.text == "What is the capital of France?"
     assert not heard.is_english
     (request,) = openai_server.requests
@@ -76,9 +79,9 @@ async def test_a_voice_note_is_transcribed(openai_server: OpenAIServer, connect:
 async def test_usage_is_what_the_api_says(connect: Connect) -> None:
     """A model billed by the second reports seconds, one billed by tokens reports these too."""
     raw = sound.voice_note(7)
-    (usage,) = (await connect("whisper-1").transcribe(raw, VOICE)).usage
+    (usage,) = (await connect("whisper-1").transcribe(raw, VOICE, hold=free)).usage
     assert usage == Usage(purpose="transcribe", model="whisper-1", seconds=7)
-    (usage,) = (await connect("gpt-4o-transcribe").transcribe(raw, VOICE)).usage
+    (usage,) = (await connect("gpt-4o-transcribe").transcribe(raw, VOICE, hold=free)).usage
     assert usage.seconds == pytest.approx(7)
     assert usage.input > 10
     assert usage.output > 3
@@ -88,7 +91,7 @@ async def test_usage_is_what_the_api_says(connect: Connect) -> None:
 async def test_a_film_is_heard(openai_server: OpenAIServer, connect: Connect) -> None:
     """Of a video note only the sound goes out, small and mono."""
     raw = sound.tone(2, container="mp4", codec="aac", rate=44_100, has_film=True)
-    await connect().transcribe(raw, VOICE)
+    await connect().transcribe(raw, VOICE, hold=free)
     (request,) = openai_server.requests
     with av.open(io.BytesIO(request.audio)) as container:
         assert container.format.name == "ogg"
@@ -115,7 +118,7 @@ async def test_what_cannot_be_heard_costs_nothing(
 ) -> None:
     """A recording that is no speech, or too long, is refused before anything is sent."""
     with pytest.raises(SpeechError, match=sentence) as caught:
-        await connect(longest_seconds=10).transcribe(raw, voice)
+        await connect(longest_seconds=10).transcribe(raw, voice, hold=free)
     assert not openai_server.requests
     assert not caught.value.usage
 
@@ -128,7 +131,7 @@ async def test_odd_usage_costs_no_transcript(
     usage = f'{{"seconds": {seconds}, "input_tokens": null, "output_tokens": "7"}}'
     body = f'{{"text": "hello", "usage": {usage}}}'.encode()
     openai_server.fail(Refuse(status=200, body=body, content_type="application/json"))
-    heard = await connect("whisper-1").transcribe(sound.voice_note(2), VOICE)
+    heard = await connect("whisper-1").transcribe(sound.voice_note(2), VOICE, hold=free)
     (found,) = heard.usage
     assert (found.input, found.output) == (0, 0)
     assert found.seconds == pytest.approx(2, abs=0.5)
@@ -140,7 +143,7 @@ async def test_no_words_were_paid_for_all_the_same(
     """A transcript without words becomes a sentence, and its cost is not forgotten."""
     openai_server.transcript = "  "
     with pytest.raises(SpeechError, match="I could not hear any words") as caught:
-        await connect().transcribe(sound.voice_note(2), VOICE)
+        await connect().transcribe(sound.voice_note(2), VOICE, hold=free)
     assert [usage.model for usage in caught.value.usage] == ["gpt-transcribe"]
 
 
@@ -150,7 +153,7 @@ async def test_a_long_recording_is_heard_in_parts(
     """Parts go out in order, each with the end of what was said before as its prompt."""
     said = iter(["One. " * 50, "Two.", "", "Four."])
     openai_server.transcript = lambda _audio, _form: next(said)
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(56), VOICE)
+    heard = await connect(part_seconds=20).transcribe(sound.voice_note(56), VOICE, hold=free)
     assert heard.text == f"{('One. ' * 50).strip()} Two. Four."
     prompts = [request.body.get("prompt", "") for request in openai_server.requests]
     assert prompts[0] == ""
@@ -171,7 +174,7 @@ async def test_what_was_heard_of_a_long_recording_is_kept(
         return "The beginning."
 
     openai_server.transcript = transcript
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE)
+    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=free)
     assert heard.text == "The beginning. […the rest could not be heard.]"
     assert len(heard.usage) == 1
 
@@ -194,7 +197,7 @@ async def test_what_passes_is_tried_again(
 ) -> None:
     """A failure that passes does not show."""
     openai_server.fail(fault)
-    heard = await connect().transcribe(sound.voice_note(2), VOICE)
+    heard = await connect().transcribe(sound.voice_note(2), VOICE, hold=free)
     assert heard.text == "This is what was said."
     assert [request.model for request in openai_server.requests] == ["gpt-transcribe"] * 2
 
@@ -204,7 +207,7 @@ async def test_silence_of_the_server_is_a_failure(
 ) -> None:
     """A server that never answers is given up, and asked again."""
     openai_server.fail(Break(how="stall"))
-    heard = await connect(read_seconds=0.2).transcribe(sound.voice_note(2), VOICE)
+    heard = await connect(read_seconds=0.2).transcribe(sound.voice_note(2), VOICE, hold=free)
     assert heard.text == "This is what was said."
     assert len(openai_server.requests) == 2
 
@@ -223,7 +226,7 @@ async def test_the_next_model_hears_it(
 ) -> None:
     """A model that is gone or refuses is passed over, for all parts that follow too."""
     openai_server.fail(fault, model="gpt-transcribe")
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE)
+    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=free)
     assert [usage.model for usage in heard.usage] == ["whisper-1"] * 2
     asked = [request.model for request in openai_server.requests]
     assert asked == ["gpt-transcribe", "whisper-1", "whisper-1"]
@@ -250,7 +253,7 @@ async def test_what_does_not_pass_ends_in_a_sentence(
     """When no model hears it, one kind sentence says why, without a word of the server's."""
     openai_server.fail(fault, times=None)
     with pytest.raises(ModelError, match=sentence) as caught:
-        await connect().transcribe(sound.voice_note(2), VOICE)
+        await connect().transcribe(sound.voice_note(2), VOICE, hold=free)
     assert len(openai_server.requests) == asked
     assert "sk-" not in str(caught.value)
 
@@ -261,7 +264,7 @@ async def test_a_failure_that_passes_is_named_before_one_that_does_not(
     """Of a busy model and one that is gone, the person hears of the busy one."""
     openai_server.fail(rate_limited(), times=None, model="gpt-transcribe")
     with pytest.raises(ModelError, match="very busy"):
-        await connect("gpt-transcribe", "gone").transcribe(sound.voice_note(2), VOICE)
+        await connect("gpt-transcribe", "gone").transcribe(sound.voice_note(2), VOICE, hold=free)
 
 
 async def test_a_model_that_translates_is_asked_to(
@@ -269,7 +272,9 @@ async def test_a_model_that_translates_is_asked_to(
 ) -> None:
     """English is asked of the first model in the list that can give it."""
     openai_server.transcript = "I like music very much."
-    heard = await connect(language="es").transcribe(sound.spanish(), VOICE, to_english=True)
+    heard = await connect(language="es").transcribe(
+        sound.spanish(), VOICE, hold=free, to_english=True
+    )
     assert heard.is_english
     assert heard.text == "I like music very much."
     (request,) = openai_server.requests
@@ -280,12 +285,25 @@ async def test_a_model_that_translates_is_asked_to(
     assert usage.seconds == pytest.approx(4, abs=1)
 
 
+async def test_a_model_that_was_shut_down_hears_nothing(
+    openai_server: OpenAIServer, connect: Connect
+) -> None:
+    """The next of the list is asked at once; the last one left is asked all the same."""
+    models.use(clock=lambda: date(2027, 2, 27))
+    raw = sound.voice_note(2)
+    await connect("whisper-1", "gpt-transcribe").transcribe(raw, VOICE, hold=free, to_english=True)
+    await connect("whisper-1").transcribe(raw, VOICE, hold=free)
+    assert [request.model for request in openai_server.requests] == ["gpt-transcribe", "whisper-1"]
+
+
 async def test_without_a_translator_the_words_come_as_spoken(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:
     """Where nothing translates any more, the transcript says that it is not English."""
     openai_server.transcript = "Me gusta mucho la música."
-    heard = await connect("gpt-transcribe").transcribe(sound.spanish(), VOICE, to_english=True)
+    heard = await connect("gpt-transcribe").transcribe(
+        sound.spanish(), VOICE, hold=free, to_english=True
+    )
     assert not heard.is_english
     assert heard.text == "Me gusta mucho la música."
 
@@ -295,7 +313,7 @@ async def test_an_endpoint_that_is_gone_is_no_failure(
 ) -> None:
     """When the translating model or its endpoint has been shut down, others transcribe."""
     openai_server.fail(no_model("whisper-1"), model="whisper-1", times=None)
-    heard = await connect().transcribe(sound.spanish(), VOICE, to_english=True)
+    heard = await connect().transcribe(sound.spanish(), VOICE, hold=free, to_english=True)
     assert not heard.is_english
     assert [usage.model for usage in heard.usage] == ["gpt-transcribe"]
 
@@ -305,7 +323,7 @@ async def test_an_old_server_says_nothing_of_costs(
 ) -> None:
     """Without a usage in the answer, the length of the recording is what is recorded."""
     openai_server.fail(Refuse(status=200, body={"text": "Hello."}))
-    (usage,) = (await connect("tiny").transcribe(sound.voice_note(2), VOICE)).usage
+    (usage,) = (await connect("tiny").transcribe(sound.voice_note(2), VOICE, hold=free)).usage
     assert usage.is_estimated
     assert usage.seconds == pytest.approx(2, abs=0.1)
 
@@ -314,9 +332,9 @@ async def test_a_client_closes_and_opens_again(connect: Connect) -> None:
     """Closing lets go of connections; closing twice, or before the first call, is fine."""
     client = connect()
     await client.close()
-    await client.transcribe(sound.voice_note(2), VOICE)
+    await client.transcribe(sound.voice_note(2), VOICE, hold=free)
     await client.close()
-    assert (await client.transcribe(sound.voice_note(2), VOICE)).text
+    assert (await client.transcribe(sound.voice_note(2), VOICE, hold=free)).text
 
 
 async def test_no_speech_is_logged(
@@ -326,7 +344,7 @@ async def test_no_speech_is_logged(
     caplog.set_level("DEBUG", logger="core")
     openai_server.transcript = "My secret."
     openai_server.fail(broken())
-    await connect().transcribe(sound.voice_note(2), VOICE)
+    await connect().transcribe(sound.voice_note(2), VOICE, hold=free)
     assert "speech call failed" in caplog.text
     assert "secret" not in caplog.text
     assert openai_server.key not in caplog.text

@@ -9,20 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.people import Known, Pairing
 from core.protocols import Store
 from core.store import open_store
-from core.types import (
-    Chat,
-    ChatState,
-    Known,
-    Lease,
-    Message,
-    Outcome,
-    Pairing,
-    Person,
-    Turn,
-    Usage,
-)
+from core.types import Chat, ChatState, Lease, Message, Outcome, Person, Turn, Usage
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, said
 from tests.core.storing import put, take_turn, texts
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from core.people import Admitted
 from core.protocols import Store
-from core.types import Admitted, Chat, Outcome, Seen, Turn
+from core.types import Chat, Outcome, Seen, Turn
 from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
 from tests.core.storing import expect_turn, put, ready, take_turn, texts
 

@@ -378,3 +378,22 @@ async def test_a_chosen_model_comes_first(store: Store) -> None:
     async with later.running():
         await later.ask("hi", chat=CHAT)
     assert asked == [["b", "a", "c"], ["a", "c"]]
+
+
+async def test_a_model_that_was_shut_down_is_not_asked(store: Store) -> None:
+    """Neither as the one that was chosen while it lived nor as a fallback."""
+    asked: list[list[str]] = []
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        asked.append(list(models))
+        yield Delta(text="ok")
+        yield plain_usage(prompt, models, "")
+
+    house = House(store=store, model=StandInModel(script), models=("o1", "gpt-5.4", "gpt-4"))
+    async with house.running():
+        await house.ask("hi")
+        await house.ask("/model gpt-4")
+        await house.ask("hi")
+    assert asked == [["gpt-5.4"]] * 2

@@ -137,8 +137,8 @@ class Door:
                 self._places["chat", chat_id] = chat.ref
             case Turn(messages=messages) as turn:
                 self._places["turn", turn.id] = messages[0].chat.ref
-            case Outgoing(turn=int(turn_id), chat=chat):
-                self._places["turn", turn_id] = chat.ref
+            case Outgoing(id=number, turn=turn_id, chat=chat):
+                self._places["turn", -number if turn_id is None else turn_id] = chat.ref
 
 
 class ModelDoor:

@@ -52,6 +52,10 @@ class Place(Protocol):
     def answers(self) -> Sequence[Shown]:
         """What the bot wrote, in the order in which people see it."""
 
+    @property
+    def files(self) -> Sequence[str]:
+        """Names of the files that the bot sent, in order."""
+
     def say(self, text: str) -> None:
         """Say something to the bot."""
 
@@ -158,6 +162,12 @@ class TelegramPlace:
     def answers(self) -> Sequence[Shown]:
         """What the bot wrote."""
         return [Shown(id=message.id, text=message.text) for message in self._chat.answers]
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Uploads."""
+        options = [message.options for message in self._chat.answers if message.content]
+        return [(found.get("photo") or found["document"]).name for found in options]
 
     def say(self, text: str) -> None:
         """Say something, by the bot's name where others are."""
@@ -269,6 +279,11 @@ class DiscordPlace:
         """What the bot wrote; answers to commands in the order of these, as they have places."""
         found = [Shown(id=m.id, text=_told(m.content)) for m in self.channel.answers]
         return sorted(found, key=self._order) if self._has_commands else found
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Attachments."""
+        return [file.name for message in self.channel.answers for file in message.attachments]
 
     def _order(self, shown: Shown) -> int:
         marks = MARK.findall(shown.text)[:1]

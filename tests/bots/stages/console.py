@@ -31,6 +31,7 @@ class ConsoleStage:
         self.serving = Serving(self._open, is_ready=lambda _: HINT in self._out.getvalue())
         self._keys = keys
         self._folder = folder
+        self._saved = folder / "causerie" / "files"
         self._out = io.StringIO()
         self._console = Console(
             file=self._out, force_terminal=True, width=120, height=HEIGHT, highlight=False
@@ -98,7 +99,13 @@ class ConsoleStage:
     def shown(self) -> list[str]:
         """All that was printed since the greeting, with a preview."""
         text = visible(self._out.getvalue(), height=HEIGHT).partition(HINT)[2].strip()
+        text = text.replace(f"{self._saved}/", "")
         return [text] if text else []
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What was saved."""
+        return {path.name: path.read_bytes() for path in self._saved.iterdir()}
 
     @property
     def pinged(self) -> set[Any]:

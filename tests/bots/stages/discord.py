@@ -51,7 +51,16 @@ class Place:
     @property
     def shown(self) -> list[str]:
         """Return the bot's messages, as Discord's programs show them."""
-        return [_read(message.content) for message in self.channel.answers]
+        return [
+            _read(message.content) or message.attachments[0].name
+            for message in self.channel.answers
+        ]
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return what the bot's messages carry."""
+        answers = self.channel.answers
+        return {file.name: file.data for message in answers for file in message.attachments}
 
     @property
     def pinged(self) -> set[Any]:
@@ -166,6 +175,11 @@ class DiscordStage:
         return self.standing
 
     @property
+    def files(self) -> dict[str, bytes]:
+        """Attachments."""
+        return self._place.files
+
+    @property
     def pinged(self) -> set[Any]:
         """Anybody."""
         return self._place.pinged
@@ -269,6 +283,11 @@ class CommandStage:
     def shown(self) -> list[str]:
         """Messages: what is being written is one of them."""
         return self.standing
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Attachments."""
+        return self._place.files
 
     @property
     def pinged(self) -> set[Any]:

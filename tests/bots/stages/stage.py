@@ -84,11 +84,15 @@ class Stage(Protocol):
 
     @property
     def standing(self) -> list[str]:
-        """What the bot's messages show, oldest first."""
+        """What the bot's messages show, oldest first; the name of a file without a text."""
 
     @property
     def shown(self) -> list[str]:
         """The same, and behind them what it is writing."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files that the bot's messages carry, by name."""
 
     @property
     def pinged(self) -> set[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from bots.telegram import TelegramBot
 from tests.bots.stages.stage import LARGEST_FILE, PACE, Fault, Serving, Trouble, lacking
 from tests.servers.telegram import Chat, TelegramServer
+from tests.servers.telegram.params import Upload
 from tests.servers.telegram.world import Message, User
 
 _FAULTS: dict[Trouble, dict[str, Any]] = {
@@ -100,12 +101,18 @@ class TelegramStage:
     @property
     def standing(self) -> list[str]:
         """Messages."""
-        return [message.text for message in self._room.answers]
+        return [message.text or _file(message).name for message in self._room.answers]
 
     @property
     def shown(self) -> list[str]:
         """Messages and a draft, which only a further message ends before its 30 seconds."""
         return self.standing + ([self._room.draft.text] if self._room.draft else [])
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Uploads."""
+        sent = [_file(message) for message in self._room.answers if message.content]
+        return {file.name: file.data for file in sent}
 
     @property
     def pinged(self) -> set[Any]:
@@ -145,6 +152,13 @@ class TelegramStage:
     def _last(self) -> Message:
         assert self._said
         return self._said
+
+
+def _file(message: Message) -> Upload:
+    """Return what was uploaded, under the name that only documents keep."""
+    found = message.options.get("photo") or message.options["document"]
+    assert isinstance(found, Upload)
+    return found
 
 
 def _is_polled(server: TelegramServer) -> bool:

@@ -1,5 +1,6 @@
 """Methods that send files."""
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _MEGABYTE = 1024 * 1024
 _MOST_BYTES = {"photo": 10 * _MEGABYTE}
 _MOST_OTHER_BYTES = 50 * _MEGABYTE
+# Bot API 10.1, sendPhoto: width and height at most 10000 in total, their ratio at most 20.
+_MOST_PIXELS = 10_000
+_MOST_RATIO = 20
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _Types = Mapping[str, Callable[..., object]]
 _CAPTION: _Types = {
     "caption": types.text,
@@ -55,7 +60,9 @@ def _send(kind: str, *extra: _Types) -> None:
         )
         file = _file(server, kind, params[kind])
         seconds = params.get("duration", 0)
-        content = {kind: describe(kind, file, seconds=seconds)}
+        upload = params[kind]
+        name = upload.name if kind == "document" and isinstance(upload, Upload) else ""
+        content = {kind: describe(kind, file, seconds=seconds, name=name)}
         return post(server, chat, params, text=text, entities=entities, content=content).json()
 
 
@@ -71,6 +78,8 @@ def _file(server: "TelegramServer", kind: str, given: Upload | str) -> File:
             raise bad("file must be non-empty")
         if len(given.data) > _MOST_BYTES.get(kind, _MOST_OTHER_BYTES):
             raise ApiError(413, "Request Entity Too Large")
+        if kind == "photo":
+            _check_photo(given.data)
         return keep(server, kind, given.data, mime=_MIMES.get(kind, given.mime))
     if urlsplit(given).scheme in {"http", "https"}:
         raise bad("failed to get HTTP URL content")
@@ -78,3 +87,13 @@ def _file(server: "TelegramServer", kind: str, given: Upload | str) -> File:
     if file is None:
         raise bad("wrong file identifier/HTTP URL specified")
     return file
+
+
+def _check_photo(data: bytes) -> None:
+    if not data.startswith((_PNG, _JPEG)):
+        raise bad("IMAGE_PROCESS_FAILED")
+    if data.startswith(_PNG):
+        width, height = struct.unpack_from(">II", data, len(_PNG) + 8)
+        ratio = max(width, height) / min(width, height)
+        if width + height > _MOST_PIXELS or ratio > _MOST_RATIO:
+            raise bad("PHOTO_INVALID_DIMENSIONS")

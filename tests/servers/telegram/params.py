@@ -93,7 +93,8 @@ def _from_json(body: bytes) -> Params:
 
 
 def _upload(field: web.FileField) -> Upload:
-    return Upload(name=field.filename, mime=field.content_type, data=field.file.read())
+    with field.file as file:
+        return Upload(name=field.filename, mime=field.content_type, data=file.read())
 
 
 def integer(name: str, value: Any) -> int:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import ChatMigrated, Forbidden
 
+from tests.pictures import png
 from tests.servers.telegram import Chat, TelegramServer, User
 from tests.servers.telegram.entities import TEXT_LENGTH, cut, typed_entities, utf16
 from tests.servers.test_telegram.bot import refused
@@ -144,6 +145,9 @@ async def test_what_the_bot_sends_can_be_sent_again(bot: telegram.Bot, chat: Cha
     assert (sent.voice.mime_type, sent.caption) == ("audio/ogg", "listen")
     await bot.send_audio(chat.id, b"ID3", title="T", performer="P")
     await bot.send_photo(chat.id, b"\xff\xd8")
+    document = (await bot.send_document(chat.id, b"PK", filename="a.zip")).document
+    assert document
+    assert document.file_name == "a.zip"
     await bot.send_voice(chat.id, sent.voice.file_id)
     wrongs: dict[bytes | str, str] = {
         b"": "non-empty",
@@ -153,7 +157,10 @@ async def test_what_the_bot_sends_can_be_sent_again(bot: telegram.Bot, chat: Cha
     for wrong, problem in wrongs.items():
         with refused(problem):
             await bot.send_voice(chat.id, wrong)
-    assert len(chat.answers) == 4
+    for picture, problem in {b"no": "IMAGE_PROCESS_FAILED", png(1, 21): "DIMENSIONS"}.items():
+        with refused(problem):
+            await bot.send_photo(chat.id, picture)
+    assert len(chat.answers) == 5
 
 
 async def test_other_things_people_do(

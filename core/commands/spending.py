@@ -1,0 +1,205 @@
+"""Commands about money: what was spent, which limits there are, who is granted more."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from core.charts import Bar, Chart, Share, draw
+from core.commands.called import Answered, Called
+from core.errors import InputError
+from core.markdown import plain
+from core.money import By, Level, Scope, Span, Total, Unit
+from core.types import File, Outcome
+from core.usage import amount, dollars, resets
+
+PERIODS = ("day", "month", "year", "all")
+WHOSE = ("me", "chat", "everyone")
+SPANS = ("day", "month")
+UNITS: tuple[Unit, ...] = ("usd", "tokens")
+MOST_ROWS = 10
+MOST_DAYS = 62  # more bars than a phone shows are summed by month
+_BY: dict[str, By] = {"me": "model", "chat": "person", "everyone": "person"}
+_AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)\s*(\$|usd|tokens?)?", re.IGNORECASE)
+_SPANNED = {"day": "a day", "month": "a month"}
+
+
+async def usage(called: Called) -> Answered:
+    """Show what was spent: by oneself, in the chat, or, for owners, by everybody."""
+    words = called.arguments.lower().split()
+    period = next((word for word in words if word in PERIODS), "month")
+    whose = next((word for word in words if word in WHOSE), "me")
+    if whose == "everyone" and not called.rooms.access.is_owner(called.turn.person.id):
+        return "What everybody spends is for my owner only."
+    since, store = _since(period), called.rooms.store
+    person = called.turn.person.id if whose == "me" else None
+    chat = called.lease.chat_id if whose == "chat" else None
+    everything = await store.totals("all", since=since, person=person, chat=chat)
+    if not everything or not everything[0].calls:
+        return "Nothing was spent yet."
+    lines = [f"**{_titles(whose, period)}**: {_line(everything[0])}"]
+    for by in ("model", "person", "chat") if whose == "everyone" else ("model",):
+        rows = await store.totals(by, since=since, person=person, chat=chat)
+        lines.append(f"\nBy {by}:\n\n{_list(rows)}")
+    if levels := await store.levels(called.purse.limits):
+        lines.append("\nLeft:\n\n" + "\n".join(f"- {_left(level)}" for level in levels))
+    days = await store.totals("day", since=since, person=person, chat=chat)
+    shares = await store.totals(_BY[whose], since=since, person=person, chat=chat)
+    who, when = _titles(whose, period).split(", ")
+    chart = Chart(
+        title=who,
+        subtitle=when,
+        bars=_bars(days, since),
+        shares=[_share(row) for row in shares],
+        heading="Models" if whose == "me" else "People",
+        limit=_day_limit(levels, whose) if period in {"day", "month"} else None,
+    )
+    picture = await asyncio.to_thread(draw, chart)
+    image = File(name="usage.png", mime="image/png", data=picture)
+    return Outcome(text="\n".join(lines), files=(image,))
+
+
+def _bars(days: Sequence[Total], since: date | None) -> list[Bar]:
+    """Return a bar for every day, also of those without use; for every month of a long time."""
+    today = datetime.now().astimezone().date()
+    first = since or date.fromisoformat(days[0].id)
+    is_long = (today - first).days > MOST_DAYS
+    bars: dict[str, Bar] = {}
+    sums = {day.id: day for day in days}
+    for ordinal in range(first.toordinal(), today.toordinal() + 1):
+        day = date.fromordinal(ordinal)
+        key = f"{day:%b %y}" if is_long else f"{day.day}"
+        bar = bars.get(key, Bar(label=key))
+        bars[key] = _added(bar, sums[day.isoformat()]) if day.isoformat() in sums else bar
+    return list(bars.values())
+
+
+def _added(bar: Bar, day: Total) -> Bar:
+    is_unknown = day.unpriced == day.calls and not bar.cost
+    return Bar(
+        label=bar.label,
+        cost=None if is_unknown else (bar.cost or 0) + day.cost,
+        is_partial=not is_unknown and (bar.is_partial or bool(day.unpriced)),
+        input=bar.input + day.input,
+        cached=bar.cached + day.cached,
+        output=bar.output + day.output,
+    )
+
+
+def _share(row: Total) -> Share:
+    is_unknown = row.unpriced == row.calls
+    return Share(
+        name=row.name or "memory",
+        cost=None if is_unknown else row.cost,
+        tokens=row.input + row.output,
+        is_partial=not is_unknown and bool(row.unpriced),
+    )
+
+
+def _day_limit(levels: Sequence[Level], whose: str) -> int | None:
+    scope = {"me": "user", "chat": "chat", "everyone": "all"}[whose]
+    caps = [v.cap for v in levels if (v.scope, v.span, v.unit) == (scope, "day", "usd")]
+    return caps[0] if caps else None
+
+
+def _since(period: str) -> date | None:
+    today = datetime.now().astimezone().date()
+    firsts = {"day": today, "month": today.replace(day=1), "year": today.replace(month=1, day=1)}
+    return firsts.get(period)
+
+
+def _titles(whose: str, period: str) -> str:
+    who = {"me": "You", "chat": "This chat", "everyone": "Everyone"}[whose]
+    when = {"day": "today", "month": "this month", "year": "this year", "all": "in all"}[period]
+    return f"{who}, {when}"
+
+
+def _line(total: Total) -> str:
+    """Return a sum in words."""
+    cost = dollars(total.cost)
+    if total.unpriced:
+        cost += f" and {total.unpriced} of {total.calls} calls whose price is unknown"
+    parts = [cost, f"{total.input:,} tokens read", f"{total.output:,} written"]
+    if total.cached:
+        parts[1] += f" ({100 * total.cached // total.input} % from the cache)"
+    if total.seconds:
+        parts.append(f"{total.seconds / 60:.1f} minutes heard")
+    return ", ".join(parts)
+
+
+def _list(rows: Sequence[Total]) -> str:
+    lines = [f"- {plain(row.name) or 'memory'}: {_line(row)}" for row in rows[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        lines.append(f"- and {len(rows) - MOST_ROWS} more")
+    return "\n".join(lines)
+
+
+def _left(level: Level) -> str:
+    scope = {"user": "for you", "chat": "in this chat", "all": "for everybody"}[level.scope]
+    return (
+        f"{amount(level.left, level.unit)} of {amount(level.cap, level.unit)} "
+        f"{_SPANNED[level.span]} {scope}; resets {resets(level)}"
+    )
+
+
+async def limit(called: Called) -> Answered:
+    """Set how much somebody, a chat or everybody may spend."""
+    where, rest = await _subject(called)
+    span: Span = "month" if re.search(r"\bmonth\b", rest) else "day"
+    limit = called.rooms.spending.limit(*where, span)
+    if re.search(r"\bdefault\b", rest):
+        for unit in UNITS:
+            await called.rooms.store.uncap(limit, unit)
+        return f"{_named(where)}: the limits of the settings count again for {_SPANNED[span]}."
+    if re.search(r"\bnone\b", rest):
+        for unit in UNITS:
+            await called.rooms.store.cap(limit, unit, None)
+        return f"{_named(where)}: no limit for {_SPANNED[span]} any more."
+    value, unit = _amount(rest)
+    await called.rooms.store.cap(limit, unit, value)
+    return f"{_named(where)}: at most {amount(value, unit)} {_SPANNED[span]} from now on."
+
+
+async def grant(called: Called) -> Answered:
+    """Allow somebody, a chat or everybody more, once."""
+    where, rest = await _subject(called)
+    span: Span = "month" if re.search(r"\bmonth\b", rest) else "day"
+    value, unit = _amount(rest)
+    limit = called.rooms.spending.limit(*where, span)
+    await called.rooms.store.grant(limit, unit, value)
+    levels = [level for level in await called.rooms.store.levels([limit]) if level.unit == unit]
+    if not levels:
+        return f"{_named(where)}: there is no such limit for {_SPANNED[span]}, so no need."
+    return f"{_named(where)}: {_left(levels[0]).partition(';')[0]} is left now."
+
+
+async def _subject(called: Called) -> tuple[tuple[Scope, str], str]:
+    """Return whom a command is about, and the rest of what was written."""
+    who, _, rest = called.arguments.strip().partition(" ")
+    if who in {"everyone", "all"}:
+        return ("all", ""), rest
+    if who in {"chat", "here"}:
+        return ("chat", str(called.lease.chat_id)), rest
+    if who and await called.rooms.store.known(who):
+        return ("user", who), rest
+    raise InputError(
+        "Say whom it is about: an id as /users lists them, `chat` for this chat, or `everyone`; "
+        "then how much, such as `$0.50` or `20000 tokens`, and `day` or `month`."
+    )
+
+
+def _amount(text: str) -> tuple[int, Unit]:
+    found = _AMOUNT.search(text)
+    if not found:
+        raise InputError("Say how much, such as `$0.50` or `20000 tokens`.")
+    is_tokens = (found[2] or "").lower().startswith("token")
+    return (
+        (int(float(found[1])), "tokens")
+        if is_tokens
+        else (round(float(found[1]) * 1_000_000), "usd")
+    )
+
+
+def _named(where: tuple[Scope, str]) -> str:
+    scope, subject = where
+    return {"user": f"`{subject}`", "chat": "This chat", "all": "Everyone together"}[scope]

@@ -1,0 +1,1 @@
+"""What ships beside the code: a vocabulary and the model table."""

@@ -1,0 +1,84 @@
+"""A turn that is being answered, and what has come of it so far."""
+
+from dataclasses import dataclass
+
+from core.answer import Answer
+from core.markdown import with_end
+from core.memory import Recalled, weighed
+from core.reply import Reply
+from core.types import Lease, Message, Outcome, Turn
+from core.usage import Purse, dollars
+
+
+@dataclass(slots=True, kw_only=True)
+class Working:
+    """A turn that is being answered.
+
+    Attributes:
+        purse: What pays for it.
+        lead: What stands above the model's words: what was heard, a note.
+        below: What stands below them.
+        has_footer: Whether a line tells what the answer cost.
+        asked: What to remember of the question; None for nothing.
+        replaces: A turn that this one answers anew.
+    """
+
+    lease: Lease
+    turn: Turn
+    reply: Reply
+    purse: Purse
+    lead: str = ""
+    below: str = ""
+    has_footer: bool = False
+    asked: Message | None = None
+    replaces: int | None = None
+    answer: Answer | None = None
+    recalled: Recalled | None = None
+
+    def show(self, text: str) -> None:
+        """Let the reply grow to `text`, below what stands above it."""
+        self.reply.grow(self.lead + text)
+
+    async def outcome(self) -> Outcome:
+        """Return what the turn has come to, be it complete, broken off or stopped."""
+        answer = self.answer
+        if answer is None:
+            return Outcome()
+        text = answer.text.strip()
+        history: tuple[Message, ...] = ()
+        if text and self.asked:
+            said = Message(role="assistant", content=text)
+            history = (self.asked, await weighed(said))
+        shown = self.lead + text if text else ""
+        footer = self._footer(answer) if text and self.has_footer else ""
+        note = "\n\n".join(filter(None, (_note(answer), self.below, footer)))
+        if note:
+            shown = "\n\n".join(filter(None, (with_end(shown) or self.lead.strip(), note)))
+        return Outcome(
+            text=shown,
+            history=history,
+            usage=answer.spent(),
+            replaces=self.replaces if history else None,
+        )
+
+    def _footer(self, answer: Answer) -> str:
+        """Return a line with the tokens, the cost and what is left of the narrowest limit."""
+        calls = answer.spent()
+        words = [f"{sum(call.tokens for call in calls):,} tokens"]
+        costs = [call.cost for call in calls]
+        if costs and None not in costs:
+            words.append(dollars(sum(cost or 0 for cost in costs)))
+        if left := self.purse.left(calls):
+            words.append(left)
+        return f"*{' · '.join(words)}*"
+
+
+def _note(answer: Answer) -> str:
+    """Return what to say below an answer that did not come to its end."""
+    if answer.error:
+        return f"⚠️ {answer.error}"
+    if not answer.cut:
+        return ""
+    if answer.cut.is_blocked:
+        return "✂️ *The model's provider blocked the rest of this answer.*"
+    return '✂️ *This answer reached its length limit; write "go on" for the rest.*'

@@ -1,0 +1,93 @@
+"""Whatever is held, settled and let go, in whatever order: no limit is ever exceeded."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.money import Limit
+from core.store import spending
+from core.store.schema import MIGRATIONS
+from core.store.sqlite import Tx
+from core.types import Usage
+
+NAMES = ("a", "b", "c", "d")
+PEOPLE = ("ann", "bob")
+CAP = 1_000
+STEP = st.tuples(
+    st.sampled_from(["hold", "settle", "release", "wait"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(PEOPLE),
+    st.integers(0, 700),
+    st.floats(0, 1),
+)
+
+
+def limits(person: str) -> tuple[Limit, ...]:
+    """Return what applies to somebody."""
+    return (
+        Limit(scope="user", subject=person, span="day", usd=CAP),
+        Limit(scope="user", subject=person, span="month", tokens=3 * CAP),
+        Limit(scope="all", subject="", span="month", usd=2 * CAP),
+    )
+
+
+@contextmanager
+def database() -> Iterator[sqlite3.Connection]:
+    """Open a database in memory with one chat in it."""
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    for statements in MIGRATIONS:
+        for statement in statements:
+            connection.execute(statement.replace("{serial}", "INTEGER PRIMARY KEY"))
+    connection.execute("INSERT INTO chat (platform, ref, is_private, title) VALUES ('x','1',1,'')")
+    yield connection
+    connection.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEP, max_size=40))
+def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int, float]]) -> None:
+    """Spent and held stay within the cap, held is never negative, and no cent is lost."""
+    with database() as connection:
+        now, held, entered = 1_700_000_000_000, dict[str, tuple[str, int]](), 0
+        for action, name, person, amount, share in steps:
+            tx = Tx(connection, now)
+            if action == "hold":
+                standing = spending.hold(tx, name, limits(person), amount, amount)
+                held.pop(name, None)
+                if not standing.refused:
+                    held[name] = (person, amount)
+            elif action == "settle" and name in held:
+                who, most = held.pop(name)
+                cost = int(most * share)
+                call = Usage(purpose="chat", model="m", input=cost, cost=cost)
+                spending.spend(tx, 1, who, (call,), None)
+                spending.settle(tx, name, (call,))
+                entered += cost
+            elif action == "release":
+                spending.release(tx, name)
+                held.pop(name, None)
+            elif action == "wait":
+                now += 60_000
+            check(Tx(connection, now), held, entered)
+
+
+def check(tx: Tx, held: dict[str, tuple[str, int]], entered: int) -> None:
+    """Compare what the database says with what happened."""
+    for person in PEOPLE:
+        for level in spending.levels(tx, limits(person)):
+            assert level.held >= 0
+            assert level.spent + level.held <= level.cap
+            mine = [
+                amount for who, amount in held.values() if level.scope == "all" or who == person
+            ]
+            assert level.held == sum(mine)
+    [ledger] = tx.all("SELECT COALESCE(SUM(cost), 0) AS cost FROM usage")
+    [days] = tx.all("SELECT COALESCE(SUM(cost), 0) AS cost FROM usage_day")
+    [budgets] = tx.all(
+        "SELECT COALESCE(SUM(spent_usd), 0) AS cost FROM budget WHERE scope = 'all'"
+    )
+    assert ledger["cost"] == days["cost"] == budgets["cost"] == entered
