@@ -9,10 +9,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
-from bots import logs
+from bots import logs, permissions
 from bots.settings import BotSettings
 from core import models, settings, tokens
 from core.access import Access
@@ -22,6 +22,7 @@ from core.errors import CauserieError, SettingsError
 from core.memory import Memory
 from core.protocols import Bot, Store
 from core.relay import Relay
+from core.retention import keep_tidy
 from core.store import ledger, open_store
 from core.turns import Turns
 from core.understand import Understanding
@@ -45,6 +46,25 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command; return 0, 1 after a failure, or 2 when something is set wrong."""
+    command = _parser().parse_args(arguments).command
+    secrets: tuple[str, ...] = ()
+    try:
+        chosen = settings.load(BotSettings)
+        secrets = chosen.secrets
+        return _carry_out(command, chosen)
+    except asyncio.CancelledError:
+        return 0  # a signal ended it, in good order
+    except SettingsError as error:
+        text = logs.masked(str(error), secrets)
+        print(text, file=sys.stderr)  # noqa: T201 - before there is a log
+        return EXIT_USAGE
+    except CauserieError as error:
+        text = logs.masked(f"causerie: {error}", secrets)
+        print(text, file=sys.stderr)  # noqa: T201 - the log may be elsewhere
+        return EXIT_FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="causerie", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,29 +78,20 @@ def run(arguments: Sequence[str]) -> int:
         "usage: write every paid call to standard output, as CSV",
     )
     parser.add_argument("--csv", action="store_true", help="what `usage` does anyway")
-    command = parser.parse_args(arguments).command
-    try:
-        chosen = settings.load(BotSettings)
-        if chosen.tz:
-            os.environ["TZ"] = chosen.tz
-            time.tzset()
-        models.use(
-            chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url
-        )
-        if command == "usage":
-            _write_usage(chosen)
-            return 0
-        if command == "doctor":
-            return asyncio.run(_examine(chosen))
-        asyncio.run(_serve(chosen))
-    except asyncio.CancelledError:
-        return 0  # a signal ended it, in good order
-    except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before there is a log
-        return EXIT_USAGE
-    except CauserieError as error:
-        print(f"causerie: {error}", file=sys.stderr)  # noqa: T201 - the log may be elsewhere
-        return EXIT_FAILURE
+    return parser
+
+
+def _carry_out(command: str | None, chosen: BotSettings) -> int:
+    if chosen.tz:
+        os.environ["TZ"] = chosen.tz
+        time.tzset()
+    models.use(chosen.model_table, chat_url=chosen.openai_base_url, speech_url=chosen.speech_url)
+    if command == "usage":
+        _write_usage(chosen)
+        return 0
+    if command == "doctor":
+        return asyncio.run(_examine(chosen))
+    asyncio.run(_serve(chosen))
     return 0
 
 
@@ -115,7 +126,7 @@ async def _serve(chosen: BotSettings) -> None:
         relay = await _open_relay(chosen, store=store, brain=brain, bots=bots)
         _advise(chosen, brain)
         log.info("serving bots=%s models=%s", ",".join(bots), ",".join(brain.models))
-        await _run(relay, bots.values())
+        await _run(relay, bots.values(), keep_tidy(store, chosen.retention_days))
 
 
 def _write_usage(chosen: BotSettings) -> None:
@@ -134,6 +145,7 @@ async def _examine(chosen: BotSettings) -> int:
     checks: dict[str, doctor.Check] = {
         "platforms": checkup.check_platforms,
         "access": checkup.check_access,
+        "files": checkup.check_files,
     }
     if chosen.telegram_bot_token:
         from bots.telegram.checkup import check_telegram  # noqa: PLC0415 - the SDK takes its time
@@ -212,6 +224,8 @@ async def _open_relay(
 
 
 def _advise(chosen: BotSettings, brain: Brain) -> None:
+    for path in filter(permissions.is_exposed, permissions.private_files(chosen)):
+        log.warning("others on this machine can read %s: %s", path, permissions.fix(path))
     is_served = chosen.telegram_bot_token or chosen.discord_bot_token
     if is_served and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
@@ -244,16 +258,16 @@ def _advise_of_ends(names: Sequence[str], setting: str) -> None:
             )
 
 
-async def _run(relay: Relay, bots: Iterable[Bot]) -> None:
+async def _run(relay: Relay, bots: Iterable[Bot], tidying: Coroutine[None, None, None]) -> None:
     """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
     listening = [asyncio.create_task(bot.listen(relay)) for bot in bots]
-    working = asyncio.create_task(relay.run())
+    working = [asyncio.create_task(relay.run()), asyncio.create_task(tidying)]
     try:
-        await asyncio.wait({*listening, working}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*listening, *working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.info("ending")
         await _end(listening)
-        await _end([working])
+        await _end(working)
 
 
 def _end_at_signals() -> None:
@@ -273,16 +287,10 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 def _log_to_stderr(chosen: BotSettings, *, is_terminal: bool) -> None:
     is_watched = sys.stderr.isatty()
-    fields = (
-        chosen.telegram_bot_token,
-        chosen.discord_bot_token,
-        chosen.openai_api_key,
-        chosen.speech_api_key,
-    )
     logs.configure(
         level="WARNING" if is_terminal and chosen.log_level == "INFO" else chosen.log_level,
         as_json=chosen.log_format == "json" or (chosen.log_format is None and not is_watched),
-        secrets=[field.get_secret_value() for field in fields if field],
+        secrets=chosen.secrets,
     )
 
 

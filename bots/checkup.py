@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 
+from bots import permissions
 from bots.settings import BotSettings
 from core.finding import Finding, ok, warning
 
@@ -40,6 +41,15 @@ async def check_access(chosen: BotSettings) -> AsyncGenerator[Finding]:
         for name in names:
             if finding := _check_name(setting, name, tokens):
                 yield finding
+
+
+async def check_files(chosen: BotSettings) -> AsyncGenerator[Finding]:
+    """Say whether others on this machine can read what is secret."""
+    for path in permissions.private_files(chosen):
+        if permissions.is_exposed(path):
+            yield warning(f"others on this machine can read {path}", fix=permissions.fix(path))
+        else:
+            yield ok(f"{path} is closed to others")
 
 
 def _check_name(setting: str, name: str, tokens: Mapping[str, bool]) -> Finding | None:

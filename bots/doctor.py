@@ -12,11 +12,9 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-from pydantic import SecretStr
-
+from bots.logs import masked
 from bots.settings import BotSettings
 from core.finding import Finding, Level, fault
 
@@ -24,8 +22,6 @@ log = logging.getLogger(__name__)
 
 # Longer than any server that works takes, and what a person is willing to wait.
 SECONDS = 10.0
-# A shorter key, such as `ollama` or `none`, is no secret but a word that others use too.
-SHORTEST_SECRET = 8
 NARROWEST, WIDEST = 60, 110
 
 _COLOURS: dict[Level, str] = {"ok": "32", "warning": "33", "fault": "31"}
@@ -46,7 +42,7 @@ async def examine(
     Returns:
         1 if there are faults; 0 otherwise, warnings or not.
     """
-    page = _Page(width=max(map(len, checks)), secrets=list(_secrets(chosen)))
+    page = _Page(width=max(map(len, checks)), secrets=chosen.secrets)
     found: dict[str, list[Finding]] = {subject: [] for subject in checks}
     tasks = {
         subject: asyncio.create_task(_run(check(chosen), found[subject], seconds))
@@ -125,8 +121,7 @@ class _Page:
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
         """Return a text as lines, of which all but the first are indented."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = masked(text, self._secrets)
         # Names come from servers; nobody shall write to this terminal through them.
         text = "".join(sign if sign.isprintable() else " " for sign in text)
         if not self._is_watched:
@@ -147,18 +142,3 @@ class _Page:
 
 def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
-
-
-def _secrets(chosen: BotSettings) -> Iterator[str]:
-    """Yield every key, and the passwords within URLs, as they are set and as they are meant."""
-    for name in type(chosen).model_fields:
-        value = getattr(chosen, name)
-        if isinstance(value, SecretStr):
-            secret = value.get_secret_value()
-        elif isinstance(value, str) and "://" in value and "@" in value:
-            secret = urlsplit(value).password or ""
-        else:
-            continue
-        for spelled in {secret, unquote(secret)}:
-            if len(spelled) >= SHORTEST_SECRET:
-                yield spelled

@@ -3,8 +3,12 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import TracebackType
+
+log = logging.getLogger(__name__)
 
 # SDKs log URLs, and a platform's URLs may carry its token.
 _LOUD = (
@@ -26,7 +30,7 @@ class _Text(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return _masked(super().format(record), self._secrets)
+        return masked(super().format(record), self._secrets)
 
 
 class _Json(logging.Formatter):
@@ -43,18 +47,19 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        masked = {key: _masked(text, self._secrets) for key, text in line.items()}
-        return json.dumps(masked, ensure_ascii=False)
+        cleaned = {key: masked(text, self._secrets) for key, text in line.items()}
+        return json.dumps(cleaned, ensure_ascii=False)
 
 
-def _masked(text: str, secrets: Sequence[str]) -> str:
+def masked(text: str, secrets: Sequence[str]) -> str:
+    """Return a text with `***` in the place of secrets."""
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
 
 
 def configure(*, level: str, as_json: bool, secrets: Sequence[str]) -> None:
-    """Log to standard error.
+    """Log to standard error, also what nobody caught.
 
     Args:
         level: Of our own loggers; the SDKs' stay at WARNING, lest they log what people say.
@@ -66,3 +71,16 @@ def configure(*, level: str, as_json: bool, secrets: Sequence[str]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_of_thread
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    log.critical("broke off", exc_info=(kind, error, trace))
+
+
+def _log_of_thread(args: threading.ExceptHookArgs) -> None:
+    error = args.exc_value or args.exc_type()
+    log.critical("a thread broke off", exc_info=(args.exc_type, error, args.exc_traceback))

@@ -1,10 +1,14 @@
 """What an owner can set about the platforms, on top of core's settings."""
 
-from pydantic import Field
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import Field, SecretStr
 
 from core.settings import Key, Settings, Url
 
 TELEGRAM_API_URL = "https://api.telegram.org"
+# A shorter key, such as `ollama` or `none`, is no secret but a word that others use too.
+SHORTEST_SECRET = 8
 
 
 class BotSettings(Settings):
@@ -24,3 +28,20 @@ class BotSettings(Settings):
         None, description="root of another server that speaks Discord's API; empty: Discord"
     )
     http_proxy_discord: Url | None = Field(None, description="proxy for Discord only")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every key, and the passwords within URLs, however they are spelled; the longest first.
+
+        None of them belongs into a log or onto a screen.
+        """
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            secret = ""
+            if isinstance(value, SecretStr):
+                secret = value.get_secret_value()
+            elif isinstance(value, str) and "://" in value and "@" in value:
+                secret = urlsplit(value).password or ""
+            found |= {secret, unquote(secret), quote(secret, safe="")}
+        return tuple(sorted((s for s in found if len(s) >= SHORTEST_SECRET), key=len)[::-1])

@@ -273,6 +273,7 @@ class Memory:
             summary=tokens.shorten(text, recalled.budget.summary),
             usage=answer.spent(),
             hold=purse.name,
+            erased=state.erased,
         )
         log.info(
             "compacted chat=%d messages=%d by_model=%s", chat, len(folded), answer.is_complete

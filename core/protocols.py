@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from datetime import date
 from typing import Protocol
 
+from core.kept import Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
 from core.reply import Reply
@@ -240,19 +241,30 @@ class Store(Protocol):
         summary: str,
         usage: tuple[Usage, ...] = (),
         hold: str = "",
+        erased: int = 0,
     ) -> bool:
-        """Let memory start at `new` with `summary`; False if its start is no longer `old`.
+        """Let memory start at `new` with `summary`.
 
-        The usage is entered into the ledger either way, in place of what was held.
+        False if its start is no longer `old`, or if a part of its history was deleted since the
+        chat was in the state that said `erased`. The usage is entered into the ledger either way,
+        in place of what was held.
         """
 
     async def forget(self, lease: Lease) -> None:
         """Start afresh; the history stays stored but is not remembered."""
 
     async def choose(
-        self, lease: Lease, *, model: str | None = None, persona: str | None = None
+        self,
+        lease: Lease,
+        *,
+        model: str | None = None,
+        persona: str | None = None,
+        is_off_record: bool | None = None,
     ) -> None:
-        """Set the chat's model or persona; None leaves it, empty means the default."""
+        """Set the chat's model or persona; None leaves it, empty means the default.
+
+        While a chat is off the record, nothing is kept of a turn once it is answered.
+        """
 
     async def last_turn(self, lease: Lease) -> Turn | None:
         """Return the chat's last finished turn that was no command."""
@@ -262,6 +274,25 @@ class Store(Protocol):
 
     async def calibrate(self, model: str, factor: float) -> None:
         """Keep what was learned about a model's tokens."""
+
+    async def kept(self, lease: Lease, turn: Turn) -> Kept:
+        """Count what is stored about whoever's turn it is; they may forget it then."""
+
+    async def may_forget(self, lease: Lease, turn: Turn) -> bool:
+        """Say whether they were told in this chat, within ten minutes, what would be deleted."""
+
+    async def stored(self, person: str) -> Stored:
+        """Return everything that is stored about somebody: theirs, not what others said."""
+
+    async def expire(self, days: int | None) -> int:
+        """Delete a slice of what is older than so many days; 0 when there is nothing left.
+
+        What waits is kept, and so are sums, without names. None: only what was never to be kept
+        and could not be sent.
+        """
+
+    async def tidy(self) -> None:
+        """See that the files hold nothing that was deleted for good; to be called every hour."""
 
     async def known(self, person: str) -> Known | None:
         """Return what is known of somebody who has written before."""

@@ -128,6 +128,12 @@ class Settings(BaseSettings):
     )
     system_prompt: str | None = Field(None, description="the default persona, in your words")
     database_url: str = Field("sqlite:///causerie.db", description="where everything is kept")
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="days after which what was said is deleted, and costs lose their names; "
+        "empty: never",
+    )
     access: Mode = Field(
         "pairing",
         description="`pairing`: strangers get a code an owner approves; `open`; `closed`",

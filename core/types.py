@@ -226,11 +226,12 @@ class ChatState:
     """What a chat has chosen and what it remembers.
 
     Attributes:
-        model: Chosen with /model; empty for the default.
-        persona: Chosen with /persona; empty for the default.
+        model, persona: Chosen by command; empty for the default.
         total: Reference tokens of all its history, forgotten or not.
         start: The `total` at which its memory starts; what lies before is in `summary`.
         summary: What to know of the history before `start`.
+        erased: How often a part of its history was deleted.
+        is_off_record: Nothing is kept of what is said in it now.
     """
 
     model: str = ""
@@ -238,6 +239,8 @@ class ChatState:
     total: int = 0
     start: int = 0
     summary: str = ""
+    erased: int = 0
+    is_off_record: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,13 +321,12 @@ class Outcome:
     """What a turn ended in; committed as a whole or not at all.
 
     Attributes:
-        text: The reply, in Markdown; empty for none.
-        files: What follows the text, in order.
+        text: The reply, in Markdown; empty for none. Files follow it.
         history: Messages to remember, in order.
-        usage: Every paid call of the turn.
         replaces: The turn that these messages stand for in the history, in place of its own.
         buried: Why the turn was given up, for the owner; empty when it was not.
         notices: What others are told of it.
+        forgets: Everything is deleted that is stored about whoever's turn it is.
     """
 
     text: str = ""
@@ -334,6 +336,7 @@ class Outcome:
     replaces: int | None = None
     buried: str = ""
     notices: tuple[Notice, ...] = ()
+    forgets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

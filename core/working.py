@@ -46,7 +46,7 @@ class Working:
             return Outcome()
         text = answer.text.strip()
         history: tuple[Message, ...] = ()
-        if text and self.asked:
+        if text and self.asked and not self.turn.state.is_off_record:
             said = Message(role="assistant", content=text)
             history = (self.asked, await weighed(said))
         shown = self.lead + text if text else ""

@@ -1,11 +1,13 @@
 """Fixtures that every room's tests share."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 
 import pytest
 
 from core import models
+from tests import leaks
 from tests.servers.discord import DiscordServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.telegram import TelegramServer
@@ -38,3 +40,31 @@ async def discord_server() -> AsyncIterator[DiscordServer]:
     """A loopback Discord."""
     async with DiscordServer() as server:
         yield server
+
+
+def pytest_configure() -> None:
+    """Let our own loggers say all they can; it is searched for what no log may hold."""
+    for name in leaks.OURS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Watch the log while a test runs, its fixtures included."""
+    leaks.begin()
+    watch = leaks.Watch()
+    logging.root.addHandler(watch)
+    try:
+        return (yield)
+    finally:
+        logging.root.removeHandler(watch)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Fail a test in which somebody's words, or a secret, were logged."""
+    result = yield
+    found = leaks.leaks()
+    if found:
+        pytest.fail("logged:\n" + "\n".join(found), pytrace=False)
+    return result

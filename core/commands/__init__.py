@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from core.commands import choosing, people, places, spending, talking
+from core.commands import choosing, data, people, places, spending, talking
 from core.commands.called import (
     Again,
     Answered,
@@ -88,6 +88,25 @@ COMMANDS = (
             Argument(name="whose", help="whose; everyone's for owners", choices=spending.WHOSE),
         ),
         handler=spending.usage,
+    ),
+    Command(
+        name="export",
+        help="send you all I have stored about you, in private",
+        handler=data.export,
+        is_for_all=True,
+    ),
+    Command(
+        name="forget",
+        help="delete all I have stored about you",
+        arguments=(Argument(name="confirm", help="to do it", choices=data.YES),),
+        handler=data.forget,
+        is_for_all=True,
+    ),
+    Command(
+        name="private",
+        help="keep nothing of what is said here",
+        arguments=(Argument(name="switch", help="on or off", choices=data.SWITCH),),
+        handler=data.private,
     ),
     Command(
         name="id", help="show your id and the chat's", handler=people.show_id, is_for_all=True

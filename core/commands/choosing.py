@@ -49,6 +49,8 @@ async def context(called: Called) -> Answered:
     lines = [f"- {name}: {count:,} tokens" for name, count in rows]
     head = f"Of {recalled.budget.prompt:,} tokens, {code(recalled.prompt.models[0])} will see:"
     tail = f"A reply may take {recalled.budget.reply:,} more. {_price(called, recalled)}"
+    if called.turn.state.is_off_record:
+        tail += "\n\nThis chat is private: nothing that is said now is kept."
     return "\n".join((head, "", *lines, "", tail))
 
 

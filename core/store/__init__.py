@@ -5,9 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from core.errors import StoreError
+from core.kept import Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
-from core.store import history, people, queue, spending, totals, turns
+from core.store import expiry, history, people, privacy, queue, spending, totals, turns
 from core.store.sqlite import Clock, Database, now, open_database
 from core.types import (
     Chat,
@@ -50,6 +51,7 @@ class DatabaseStore:
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self.tidy = database.tidy
         self.close = database.close
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
@@ -111,18 +113,33 @@ class DatabaseStore:
         summary: str,
         usage: tuple[Usage, ...] = (),
         hold: str = "",
+        erased: int = 0,
     ) -> bool:
         return await self._run(
-            history.compact, chat, old=old, new=new, summary=summary, usage=usage, hold=hold
+            history.compact,
+            chat,
+            old=old,
+            new=new,
+            summary=summary,
+            usage=usage,
+            hold=hold,
+            erased=erased,
         )
 
     async def forget(self, lease: Lease) -> None:
         await self._run(history.forget, lease)
 
     async def choose(
-        self, lease: Lease, *, model: str | None = None, persona: str | None = None
+        self,
+        lease: Lease,
+        *,
+        model: str | None = None,
+        persona: str | None = None,
+        is_off_record: bool | None = None,
     ) -> None:
-        await self._run(history.choose, lease, model, persona)
+        await self._run(
+            history.choose, lease, model=model, persona=persona, is_off_record=is_off_record
+        )
 
     async def last_turn(self, lease: Lease) -> Turn | None:
         return await self._run(history.last_turn, lease)
@@ -132,6 +149,18 @@ class DatabaseStore:
 
     async def calibrate(self, model: str, factor: float) -> None:
         await self._run(history.calibrate, model, factor)
+
+    async def kept(self, lease: Lease, turn: Turn) -> Kept:
+        return await self._run(privacy.kept, lease, turn)
+
+    async def may_forget(self, lease: Lease, turn: Turn) -> bool:
+        return await self._run(privacy.may_forget, lease, turn)
+
+    async def stored(self, person: str) -> Stored:
+        return await self._run(privacy.stored, person)
+
+    async def expire(self, days: int | None) -> int:
+        return await self._run(expiry.expire, days)
 
     async def known(self, person: str) -> Known | None:
         return await self._run(people.known, person)

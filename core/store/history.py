@@ -41,22 +41,33 @@ def window(
 
 
 def compact(
-    tx: Tx, chat: int, *, old: int, new: int, summary: str, usage: tuple[Usage, ...], hold: str
+    tx: Tx,
+    chat: int,
+    *,
+    old: int,
+    new: int,
+    summary: str,
+    usage: tuple[Usage, ...],
+    hold: str,
+    erased: int,
 ) -> bool:
     """Let memory start at `new` with `summary`.
 
-    Not if its start has moved from `old`, nor if the message that ended at `new` was replaced.
+    Not if its start has moved from `old`, nor if the message that ended at `new` was replaced, nor
+    if anything was deleted of what the summary was made from.
     """
     spend(tx, chat, "", usage, None)
     settle(tx, hold, usage)
     return bool(
         tx.run(
-            "UPDATE chat SET start = ?, summary = ? WHERE id = ? AND start = ?"
-            " AND EXISTS (SELECT 1 FROM message WHERE chat_id = ? AND total = ?)",
+            "UPDATE chat SET start = ?, summary = ?, summarised_at = ? WHERE id = ? AND start = ?"
+            " AND erased = ? AND EXISTS (SELECT 1 FROM message WHERE chat_id = ? AND total = ?)",
             new,
             summary,
+            tx.now,
             chat,
             old,
+            erased,
             chat,
             new,
         )
@@ -69,13 +80,17 @@ def forget(tx: Tx, held: Lease) -> None:
     tx.run("UPDATE chat SET start = total, summary = '' WHERE id = ?", held.chat_id)
 
 
-def choose(tx: Tx, held: Lease, model: str | None, persona: str | None) -> None:
-    """Set the chat's model or persona; None leaves it."""
+def choose(
+    tx: Tx, held: Lease, *, model: str | None, persona: str | None, is_off_record: bool | None
+) -> None:
+    """Set the chat's model or persona, or whether what is said is kept; None leaves it."""
     check(tx, held)
     tx.run(
-        "UPDATE chat SET model = COALESCE(?, model), persona = COALESCE(?, persona) WHERE id = ?",
+        "UPDATE chat SET model = COALESCE(?, model), persona = COALESCE(?, persona),"
+        " is_off_record = COALESCE(?, is_off_record) WHERE id = ?",
         model,
         persona,
+        None if is_off_record is None else int(is_off_record),
         held.chat_id,
     )
 
@@ -85,14 +100,14 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
     row = check(tx, held)
     last = tx.one(
         "SELECT turn FROM inbox WHERE chat_id = ? AND turn IS NOT NULL"
-        " AND kind IN ('message', 'question')"
+        " AND kind IN ('message', 'question') AND body <> ''"
         " ORDER BY turn DESC LIMIT 1",
         held.chat_id,
     )
     if not last:
         return None
     rows = tx.all(
-        "SELECT * FROM inbox WHERE chat_id = ? AND turn = ? ORDER BY id",
+        "SELECT * FROM inbox WHERE chat_id = ? AND turn = ? AND body <> '' ORDER BY id",
         held.chat_id,
         last["turn"],
     )

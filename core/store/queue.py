@@ -227,10 +227,25 @@ def advance(tx: Tx, held: Lease, sent: int | None = None) -> Outgoing | Turn | N
     """Mark a text as sent; return the next piece of work, or let the chat go."""
     row = check(tx, held)
     if sent is not None:
-        tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
-        tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
-        tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
+        _note_sent(tx, sent)
+    if row["is_off_record"]:
+        tx.wipe()
     return _work(tx, held, row)
+
+
+def _note_sent(tx: Tx, sent: int) -> None:
+    """Keep a text that was sent, unless nothing is kept any more of what it answers."""
+    tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
+    tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
+    tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
+    answered = tx.one(
+        "SELECT inbox.id FROM outbox JOIN inbox ON inbox.id = outbox.turn"
+        " WHERE outbox.id = ? AND body = ''",
+        sent,
+    )
+    if answered:
+        tx.run("DELETE FROM receipt WHERE turn = ?", answered["id"])
+        tx.run("DELETE FROM outbox WHERE id = ?", sent)
 
 
 def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:

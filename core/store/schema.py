@@ -230,4 +230,30 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # is_off_record: nothing is kept of what is said there now. erased rises whenever part of
+        # its history is deleted. summarised_at: when the summary was written.
+        "ALTER TABLE chat ADD COLUMN is_off_record SMALLINT NOT NULL DEFAULT 0",
+        "ALTER TABLE chat ADD COLUMN erased BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE chat ADD COLUMN summarised_at BIGINT NOT NULL DEFAULT 0",
+        "UPDATE chat SET summarised_at = seen_at",
+        "CREATE INDEX chat_summarised ON chat (summarised_at) WHERE summary <> ''",
+        # When, and in which chat, they asked what would be deleted of theirs.
+        "ALTER TABLE person ADD COLUMN forget_at BIGINT",
+        "ALTER TABLE person ADD COLUMN forget_in BIGINT",
+        "CREATE INDEX inbox_person ON inbox (person)",
+        "CREATE INDEX inbox_worded ON inbox (done_at) WHERE done_at IS NOT NULL AND body <> ''",
+        "CREATE INDEX usage_chat ON usage (chat_id, person)",
+        "CREATE INDEX usage_named ON usage (created_at) WHERE person <> 'anonymous'",
+        "CREATE INDEX usage_day_named ON usage_day (day) WHERE person <> 'anonymous'",
+        # wiped: something was deleted for good since the file was written anew; rewritten: when
+        # that was.
+        """
+        CREATE TABLE chore (
+            name TEXT PRIMARY KEY,
+            at BIGINT NOT NULL
+        )
+        """,
+        "INSERT INTO chore (name, at) VALUES ('wiped', 0)",
+    ),
 )

@@ -5,7 +5,7 @@ limited or not, so that a limit that is set today counts what was spent this mor
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,9 @@ from core.types import Usage
 HOLD_MS = 60 * 60 * 1000  # longer than any call takes
 KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
+SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
+_SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
 _EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day, nowhere in particular
 
 
@@ -105,7 +107,6 @@ def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
 
 def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
     """Enter paid calls into the ledger, and into the sums of their day."""
-    day = _local(tx.now).toordinal() - _EPOCH
     for call in usage:
         milliseconds = round(call.seconds * 1000)
         amounts = (call.input, call.cached, call.output, milliseconds)
@@ -116,18 +117,38 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
             *(chat, turn, person, call.purpose, call.model, *amounts),
             *(int(call.is_estimated), call.cost, tx.now),
         )
-        tx.run(
-            "INSERT INTO usage_day VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (day, person, chat_id, model, purpose) DO UPDATE SET"
-            " calls = usage_day.calls + 1, input = usage_day.input + excluded.input,"
-            " cached = usage_day.cached + excluded.cached,"
-            " output = usage_day.output + excluded.output,"
-            " milliseconds = usage_day.milliseconds + excluded.milliseconds,"
-            " cost = usage_day.cost + excluded.cost,"
-            " unpriced = usage_day.unpriced + excluded.unpriced",
-            *(day, person, chat, call.model, call.purpose, *amounts),
-            *(call.cost or 0, int(call.cost is None)),
+        add_up(
+            tx,
+            {
+                "day": day_of(tx.now),
+                "person": person,
+                "chat_id": chat,
+                "model": call.model,
+                "purpose": call.purpose,
+                "calls": 1,
+                "input": call.input,
+                "cached": call.cached,
+                "output": call.output,
+                "milliseconds": milliseconds,
+                "cost": call.cost or 0,
+                "unpriced": int(call.cost is None),
+            },
         )
+
+
+def add_up(tx: Tx, row: Mapping[str, object]) -> None:
+    """Add to the sums of a day, chat, person, model and purpose; `row` names every column."""
+    tx.run(
+        f"INSERT INTO usage_day ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
+        " ON CONFLICT (day, person, chat_id, model, purpose) DO UPDATE SET "
+        + ", ".join(f"{name} = usage_day.{name} + excluded.{name}" for name in _SUMMED),
+        *row.values(),
+    )
+
+
+def day_of(now: int) -> int:
+    """Return the day where the owner lives, in days since 1970."""
+    return _local(now).toordinal() - _EPOCH
 
 
 def _expire(tx: Tx) -> None:
@@ -206,6 +227,11 @@ def _move(tx: Tx, places: Iterable[Sequence[Any]], **amounts: int) -> None:
 
 def _local(now: int) -> datetime:
     return datetime.fromtimestamp(now / 1000).astimezone()
+
+
+def periods(now: int) -> tuple[str, ...]:
+    """Return the day and the month that last, as budgets name them."""
+    return tuple(_period(_local(now), span) for span in SPANS)
 
 
 def _period(at: datetime, span: Span) -> str:

@@ -1,5 +1,6 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
+from core.store.privacy import ANONYMOUS, erase, hush
 from core.store.queue import check, unsent
 from core.store.spending import settle, spend
 from core.store.sqlite import Row, Tx
@@ -9,9 +10,12 @@ from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
     """Commit what a turn ended in: history, usage, outbox, inbox."""
     row = check(tx, held)
+    settle(tx, turn.hold, outcome.usage)
+    if _is_forgotten(tx, turn):
+        spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
+        return None
     _remember(tx, row, turn, outcome)
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
-    settle(tx, turn.hold, outcome.usage)
     for message in turn.ids:
         if outcome.buried:
             tx.run(
@@ -24,6 +28,11 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
         tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
     for notice in outcome.notices:
         _notify(tx, notice)
+    if outcome.forgets:
+        erase(tx, turn.person.id)
+    elif row["is_off_record"]:
+        for message in turn.ids:
+            hush(tx, message)
     if not (outcome.text or outcome.files):
         return None
     _send(tx, held.chat_id, outcome, turn=turn)
@@ -37,9 +46,16 @@ def heard(
 ) -> None:
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
-    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
-    spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
     settle(tx, hold, transcript.usage)
+    if _is_forgotten(tx, turn):
+        return spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
+    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
+    return spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+
+
+def _is_forgotten(tx: Tx, turn: Turn) -> bool:
+    """Say whether the person had everything of theirs deleted, elsewhere, while it was at work."""
+    return not tx.one("SELECT 1 FROM inbox WHERE id = ? AND done_at IS NULL", turn.id)
 
 
 def posted(tx: Tx, reply: int, part: int, ref: str) -> None:

@@ -20,6 +20,7 @@ from core.types import (
     Usage,
     Voice,
 )
+from tests import leaks
 
 ANN = Person(id="desk:1", name="Ann")
 BOB = Person(id="desk:2", name="Bob")
@@ -43,6 +44,7 @@ def incoming(
     **fields: object,
 ) -> Incoming:
     """Return message `number` of somebody."""
+    leaks.note_event({"text": text})
     return Incoming(
         event=f"bot:{chat.ref}:{number}",
         chat=chat,
@@ -102,6 +104,8 @@ class StandInModel:
         assert limit > 0
         self.prompts.append(prompt)
         async for event in (self.script or echo)(prompt, models):
+            if isinstance(event, Delta):
+                leaks.note(event.text)
             yield event
 
     async def close(self) -> None:
@@ -153,6 +157,7 @@ class StandInTranscriber:
         word = list(self.words)[len(self.heard) - 1]
         if isinstance(word, Exception):
             raise word
+        leaks.note(word)
         usage = Usage(purpose="transcribe", model="ear", seconds=voice.seconds or 1.0)
         return Transcript(text=word, usage=(usage,), is_english=to_english and self.translates)
 
@@ -202,6 +207,7 @@ class StandInBot:
             return
         if failures := self.failures.get(reply.chat.ref):
             raise failures.pop(0)
+        leaks.note_codes(reply.text)
         for file in reply.files[reply.attached :]:
             if self.file_failures and (error := self.file_failures.pop(0)):
                 raise error

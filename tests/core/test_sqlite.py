@@ -210,13 +210,9 @@ async def test_the_file_is_private(path: Path) -> None:
     """Nobody else on the machine can read what people wrote."""
     store = await open_store(path)
     await put(store, 1)
-    modes = {
-        file.name: stat.S_IMODE(file.stat().st_mode)
-        for file in path.parent.iterdir()
-        if file.suffix != ".lock"
-    }
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     await store.close()
-    assert modes == {"causerie.db": 0o600, "causerie.db-wal": 0o600, "causerie.db-shm": 0o600}
+    assert modes == {f"causerie.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock")}
 
 
 async def test_everything_is_there_again_after_reopening(path: Path) -> None:

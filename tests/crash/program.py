@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests import leaks
 from tests.servers.openai import OpenAIServer
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ class Program:
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
+        leaks.written(self.log.read_text())
 
     @property
     def _running(self) -> asyncio.subprocess.Process:

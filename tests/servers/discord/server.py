@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aiohttp import web
 
+from tests import leaks
 from tests.servers.discord import intents, permissions, places
 from tests.servers.discord.cdn import Cdn
 from tests.servers.discord.channels import Channel
@@ -47,6 +48,7 @@ class DiscordServer:
     def __init__(self, *, limits: Limits | None = None) -> None:
         self.clock = Clock()
         self.token = "MTAwMDAwMDAwMDAwMDAwMDAwMA.loopback.token_for-tests_only-0000"
+        leaks.note_secret(self.token)
         self.application_id = self.clock.snowflake()
         self.users: dict[int, User] = {}
         self.bot = self.user("Causerie", is_bot=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests import leaks
 from tests.servers.discord import intents as intent
 from tests.servers.discord.errors import Json
 
@@ -131,6 +132,7 @@ class Session:
 
     def dispatch(self, event: str, data: Any) -> None:
         """Send an event, and keep it for a resumption."""
+        leaks.note_event(data)
         self.seq += 1
         text = json.dumps({"t": event, "s": self.seq, "op": 0, "d": data}, separators=(",", ":"))
         self._log.append((self.seq, text))

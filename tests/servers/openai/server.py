@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests import leaks
 from tests.servers.openai import audio, chat, checks, limits
 from tests.servers.openai.counting import Counter
 from tests.servers.openai.errors import Refuse, bad_key, no_key, refusal, unknown_model
@@ -44,6 +45,7 @@ class OpenAIServer:
 
     def __init__(self, *, key: str = "sk-loopback-0123456789", is_exact: bool = True) -> None:
         self.key = key
+        leaks.note_secret(key)
         self.url = ""
         self.models = limits.chat_models()
         self.speech_models = limits.speech_models()
@@ -196,12 +198,15 @@ class OpenAIServer:
         if self.first_token_delay:
             await asyncio.sleep(self.first_token_delay)
         record.first_token_at = record.last_token_at = time.monotonic()
+        leaks.note(text)
         record.sent.append(text)
         record.is_done = True
         return audio.answer(record, self.speech_models[record.model], self.counter.text(text))
 
     def _pieces(self, record: Request) -> tuple[list[str], bool]:
+        leaks.note(*(text for role, text in record.texts if role == "user"))
         reply = self.reply(record)
+        leaks.note(reply if isinstance(reply, str) else "".join(reply))
         size = self.chunk_length
         if isinstance(reply, str):
             pieces = [reply[start : start + size] for start in range(0, len(reply), size)]

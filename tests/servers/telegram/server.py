@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
+from tests import leaks
 from tests.servers.telegram import account
 from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.chats import Chat
@@ -36,6 +37,7 @@ class TelegramServer:
 
     def __init__(self, *, limits: Limits | None = None, has_privacy: bool = True) -> None:
         self.token = "7000000001:AAloopback-token_for-tests_only-0000"
+        leaks.note_secret(self.token)
         self.bot = User(id=7_000_000_001, name="Causerie", username="causerie_bot", is_bot=True)
         self.has_privacy = has_privacy
         self.url = ""

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from tests import leaks
 from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.params import ApiError
 
@@ -65,6 +66,7 @@ class Updates:
             if kind in TYPES and kind not in self.allowed:
                 return 0
             update = {"update_id": self._next, **update}
+        leaks.note_event(update)
         self._next = max(self._next, update["update_id"]) + 1
         self.pending.append(update)
         self._wake()
