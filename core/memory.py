@@ -3,7 +3,9 @@
 Providers bill a repeated beginning of a prompt at a fraction of its price, so the beginning
 stays as it is for as long as possible: messages are only added until the history fills
 `HIGH` of its room. Then its older part is folded into the summary, down to `LOW`, and the
-next stretch begins.
+next stretch begins. The notes of each stretch are asked for below the very messages that the
+last prompts began with, and added to those of earlier ones; `python -m tests.bench economy`
+shows what that saves, and how much is still known.
 """
 
 import asyncio
@@ -24,24 +26,35 @@ log = logging.getLogger(__name__)
 # A prompt is resent with every turn, so the default is far below what large models take.
 DEFAULT_CONTEXT = 16_384
 DEFAULT_REPLY = 4_096
-HIGH, LOW = 0.8, 0.4
+HIGH, LOW = 0.6, 0.2
+LONGEST = 0.8  # of the room, for a message that is cut, or for the last exchange alone
 SUMMARY_SHARE = 8  # a summary takes at most one eighth of the prompt
+# A fourth of that is for the notes of one stretch. Notes that fill more than half of it are
+# written anew with those of the next stretch, to half of it.
+STRETCH_SHARE, ANEW_SHARE = 4, 2
 EXCERPT_TOKENS = 30
 SHRINK, LEAST_SHARE = 0.7, 0.15
 LEAST_PROMPT = 96  # holds a cut persona, a name and a few words of the message
 LEAST_REPLY = 256  # a few sentences, where money is short
 LEAST_SUMMARY = 32  # below, the room serves the message better
+LEAST_TO_SUM_UP = 512  # holds half a persona, a summary, the request for one, and a little
+LEAST_TOLD = 32  # of a message that is shortened to be summed up, its name included
+WORDS_A_TOKEN = 0.75
 NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
-TRANSCRIPT_MARGIN = 64  # framing of the summary's own prompt
 
 EARLIER = "What was said earlier in this chat, in short:\n\n"
 
 SUMMARISE = (
-    "Below is the older part of a chat, with a summary of what came before it. Write one "
-    "summary of all of it for your own memory: who the people are, facts, names, numbers, "
-    "dates, decisions, preferences, open questions. Keep every fact of the earlier summary that "
-    "still holds. Plain short notes, in the language of the chat, no introduction."
+    "[This is no message of the chat, and your role in it does not count here. The messages above "
+    "will soon be out of your sight. Write notes of them for your own memory: who the people are, "
+    "facts, names, numbers, dates, decisions, preferences, open questions. "
 )
+ADDING = "Do not repeat what the notes at the beginning say; only add to them, or correct them. "
+ANEW = (
+    "Put the notes at the beginning and these into one, and keep every fact of the earlier "
+    "notes that still holds. "
+)
+SHORTLY = "Plain short lines, in the language of the chat, at most {words} words, nothing else.]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class Memory:
         self._reply_tokens = reply_tokens
         self._shares: dict[str, float] = {}
         self._compacting: set[int] = set()
+        self._folded: dict[int, int] = {}
         self._learned = {name: tokens.Calibration(f) for name, f in (factors or {}).items()}
 
     def budget(self, names: Sequence[str], *, share: float = 1.0) -> Budget:
@@ -209,7 +223,7 @@ class Memory:
             return asked
         framing = asked.tokens - await tokens.counted(asked.content)
         content = await asyncio.to_thread(
-            tokens.shorten, asked.content, max(0, int(room * HIGH) - framing)
+            tokens.shorten, asked.content, max(0, int(room * LONGEST) - framing)
         )
         return await weighed(replace(asked, content=content, tokens=0))
 
@@ -246,6 +260,8 @@ class Memory:
         room = _room(recalled)
         if state.total - state.start <= room * HIGH or chat in self._compacting:
             return
+        if state.start <= self._folded.get(chat, -1):
+            return  # done while this turn was being answered
         self._compacting.add(chat)
         try:
             await self._fold(chat, state, recalled, model, purse)
@@ -255,40 +271,45 @@ class Memory:
     async def _fold(
         self, chat: int, state: ChatState, recalled: Recalled, model: ChatModel, purse: Purse
     ) -> None:
-        room = _room(recalled)
+        budget, room = recalled.budget, _room(recalled)
         messages = await self._store.window(chat, start=state.start)
         kept = _from_a_question(_newest(messages, int(room * LOW)))
-        kept = kept or _from_a_question(_newest(messages[-2:], int(room * HIGH)))
+        kept = kept or _from_a_question(_newest(messages[-2:], int(room * LONGEST)))
         folded = messages[: len(messages) - len(kept)]
         if not folded:
             return
-        answer = await self._summarise(state.summary, folded, recalled, purse)
-        if recalled.budget.summary >= LEAST_SUMMARY:
+        is_anew = await tokens.counted(state.summary) > budget.summary // ANEW_SHARE
+        answer = await self._ask(folded, recalled, purse, is_anew=is_anew)
+        if budget.prompt >= LEAST_TO_SUM_UP:
             await _finish_quietly(answer, model)
-        text = answer.text if answer.is_complete else _excerpts(state.summary, folded)
+        is_by_model = answer.is_complete and bool(answer.text.strip())
+        notes = [answer.text.strip()] if is_by_model else _excerpts(folded)
+        earlier = "" if is_by_model and is_anew else state.summary
         await self._store.compact(
             chat,
             old=state.start,
             new=folded[-1].total,
-            summary=tokens.shorten(text, recalled.budget.summary),
+            summary=tokens.shorten("\n".join(filter(None, (earlier, *notes))), budget.summary),
             usage=answer.spent(),
             hold=purse.name,
             erased=state.erased,
         )
-        log.info(
-            "compacted chat=%d messages=%d by_model=%s", chat, len(folded), answer.is_complete
-        )
+        self._folded[chat] = state.start
+        log.info("compacted chat=%d messages=%d by_model=%s", chat, len(folded), is_by_model)
 
-    async def _summarise(
-        self, summary: str, folded: Sequence[Message], recalled: Recalled, purse: Purse
+    async def _ask(
+        self, folded: Sequence[Message], recalled: Recalled, purse: Purse, *, is_anew: bool
     ) -> Answer:
+        """Ask for notes below what the model was shown last, so that its provider knows it."""
         budget = recalled.budget
-        said = "\n\n".join(f"{m.name or m.role}: {m.content}" for m in folded)
-        text = f"{EARLIER}{summary}\n\n{said}" if summary else said
-        instruction = await weighed(Message(role="system", content=SUMMARISE))
-        room = budget.prompt - instruction.tokens - TRANSCRIPT_MARGIN
-        text = await asyncio.to_thread(tokens.shorten, text, max(0, room))
-        messages = (instruction, await weighed(Message(role="user", content=text)))
+        shown = [m for m in recalled.prompt.messages if m.role == "system"]
+        share = ANEW_SHARE if is_anew else STRETCH_SHARE
+        words = int(budget.summary / share * WORDS_A_TOKEN)
+        change = ANEW if is_anew else ADDING if recalled.summary else ""
+        content = SUMMARISE + change + SHORTLY.format(words=words)
+        request = await weighed(Message(role="user", content=content))
+        room = budget.prompt - tokens.PRIMER_TOKENS - _sum(shown) - request.tokens
+        messages = (*shown, *await asyncio.to_thread(_told, folded, room), request)
         prompt = Prompt(
             messages=messages,
             models=recalled.prompt.models,
@@ -336,11 +357,30 @@ def _from_a_question(messages: Sequence[Message]) -> list[Message]:
     return list(dropwhile(lambda message: message.role != "user", messages))
 
 
-def _excerpts(summary: str, folded: Sequence[Message]) -> str:
+def _told(messages: Sequence[Message], room: int) -> Sequence[Message]:
+    """Return messages as they are if they fit; else the newest, the longest of them shortened."""
+    if _sum(messages) <= room:
+        return messages
+    newest = messages[-max(1, room // LEAST_TOLD) :]
+    most = left = room
+    for number, message in enumerate(sorted(newest, key=lambda m: m.tokens)):
+        most = left // (len(newest) - number)
+        if message.tokens > most:
+            break
+        left -= message.tokens
+    return [m if m.tokens <= most else _shortened(m, most) for m in newest]
+
+
+def _shortened(message: Message, most: int) -> Message:
+    framing = tokens.framing(message)
+    content = tokens.shorten(message.content, max(0, most - framing))
+    return replace(message, content=content, tokens=framing + tokens.count(content))
+
+
+def _excerpts(folded: Sequence[Message]) -> list[str]:
     said = (
         f"- {m.name}: {m.content}" if m.name else f"- {m.content}"
         for m in folded
         if m.role == "user"
     )
-    lines = (tokens.shorten(" ".join(text.split()), EXCERPT_TOKENS) for text in said)
-    return "\n".join(filter(None, (summary, *lines)))
+    return [tokens.shorten(" ".join(text.split()), EXCERPT_TOKENS) for text in said]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from core.memory import SUMMARISE
 from core.protocols import HoldAudio, Inbox
 from core.reply import Reply
 from core.types import (
@@ -84,6 +85,11 @@ class StandInClock:
         self._now += round(seconds * 1000)
 
 
+def is_summary(prompt: Sequence[Message]) -> bool:
+    """Say whether a prompt asks for a summary."""
+    return prompt[-1].content.startswith(SUMMARISE)
+
+
 def plain_usage(prompt: Sequence[Message], models: Sequence[str], text: str) -> Usage:
     """Return what a call like this one consumes."""
     size = sum(len(message.content.split()) for message in prompt)
@@ -110,6 +116,21 @@ class StandInModel:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def talker(length: int, *, summary: str = "the gist") -> StandInModel:
+    """Return a model that says `length` words, and sums up in `summary`."""
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        if is_summary(prompt):
+            yield Delta(text=summary)
+        else:
+            yield Delta(text=f"{len(prompt)}: " + "word " * length)
+        yield plain_usage(prompt, models, "")
+
+    return StandInModel(script)
 
 
 async def echo(prompt: Sequence[Message], models: Sequence[str]) -> AsyncIterator[ModelEvent]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from core.protocols import Store
+from core.store import DatabaseStore
+from core.store.sqlite import Tx
 from core.types import Chat, Kind, Lease, Outgoing, Person, Turn
 from tests.core.stand_ins import ANN, CHAT, StandInClock, incoming
 
@@ -50,3 +52,12 @@ async def ready(store: Store, limit: int = 9) -> Sequence[tuple[Lease, Outgoing 
 def texts(turn: Turn) -> list[str]:
     """Return what a turn's messages say."""
     return [message.text for message in turn.messages]
+
+
+async def ledger(store: Store, purpose: str) -> list[tuple[int, int]]:
+    """Return tokens in and out of the calls of a purpose."""
+    assert isinstance(store, DatabaseStore)
+    rows = await store._run(
+        Tx.all, "SELECT input, output FROM usage WHERE purpose = ? ORDER BY id", purpose
+    )
+    return [(row["input"], row["output"]) for row in rows]

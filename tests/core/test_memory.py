@@ -11,14 +11,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from core import models, tokens
-from core.errors import ContextLengthError, ModelError
-from core.memory import EARLIER, LEAST_PROMPT, Memory, weighed
+from core.errors import ContextLengthError
+from core.memory import LEAST_PROMPT, Memory, weighed
 from core.protocols import Store
-from core.store import DatabaseStore, open_store
+from core.store import open_store
 from core.store.sqlite import Tx
 from core.types import ChatState, Delta, Message, ModelEvent, Usage
 from tests.core.house import House
-from tests.core.stand_ins import ANN, BOB, GROUP, StandInModel, echo, plain_usage, saying
+from tests.core.stand_ins import StandInModel, echo, is_summary, saying, talker
+from tests.core.storing import ledger
 
 
 @pytest.fixture
@@ -29,38 +30,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def is_summary(prompt: Sequence[Message]) -> bool:
-    """Say whether a prompt asks for a summary."""
-    return prompt[0].content.startswith("Below is the older part")
-
-
 def chats(model: StandInModel) -> list[Sequence[Message]]:
     """Return the prompts that asked for an answer."""
     return [prompt for prompt in model.prompts if not is_summary(prompt)]
-
-
-def talker(length: int, *, summary: str = "the gist") -> StandInModel:
-    """Return a model that says `length` words, and sums up in `summary`."""
-
-    async def script(
-        prompt: Sequence[Message], models: Sequence[str]
-    ) -> AsyncIterator[ModelEvent]:
-        if is_summary(prompt):
-            yield Delta(text=summary)
-        else:
-            yield Delta(text=f"{len(prompt)}: " + "word " * length)
-        yield plain_usage(prompt, models, "")
-
-    return StandInModel(script)
-
-
-async def ledger(store: Store, purpose: str) -> list[tuple[int, int]]:
-    """Return tokens in and out of the calls of a purpose."""
-    assert isinstance(store, DatabaseStore)
-    rows = await store._run(
-        Tx.all, "SELECT input, output FROM usage WHERE purpose = ? ORDER BY id", purpose
-    )
-    return [(row["input"], row["output"]) for row in rows]
 
 
 words = st.one_of(
@@ -194,112 +166,6 @@ async def test_the_beginning_of_a_prompt_stays(store: Store) -> None:
     assert all(kept[:12])
     assert any(not same for same in kept)
     assert all(tokens.prompt_tokens(prompt) <= 2048 for prompt in house.model.prompts)
-
-
-async def test_old_history_is_folded_into_a_summary(store: Store) -> None:
-    """The model sums up what is old, and its usage is entered; the newest stays as it is."""
-    house = House(store=store, model=talker(100, summary="Ann likes tea"), context_tokens=1024)
-    async with house.running():
-        for number in range(12):
-            await house.ask(f"message {number}")
-    last = chats(house.model)[-1]
-    assert last[1].content == EARLIER + "Ann likes tea"
-    assert last[2].role == "user"
-    assert last[-1].content == "message 11"
-    sums = [prompt for prompt in house.model.prompts if is_summary(prompt)]
-    assert "message 0" in sums[0][1].content
-    assert EARLIER + "Ann likes tea" in sums[1][1].content
-    assert len(await ledger(store, "summary")) == len(sums)
-    folded = "\n".join(prompt[1].content for prompt in sums)
-    shown = "\n".join(message.content for message in last)
-    for number in range(12):
-        assert f"message {number}\n" in folded + "\n" or f"message {number}" in shown
-
-
-@pytest.mark.parametrize("error", [ModelError("down"), ContextLengthError("long")])
-async def test_without_a_model_excerpts_are_kept(store: Store, error: ModelError) -> None:
-    """When the summary fails, beginnings of what people said take its place."""
-
-    async def script(
-        prompt: Sequence[Message], models: Sequence[str]
-    ) -> AsyncIterator[ModelEvent]:
-        if is_summary(prompt):
-            raise error
-        yield Delta(text="word " * 100)
-        yield plain_usage(prompt, models, "")
-
-    house = House(store=store, model=StandInModel(script), context_tokens=1024)
-    async with house.running():
-        for number in range(8):
-            await house.ask(f"fact {number}")
-    summary = chats(house.model)[-1][1].content
-    assert summary.startswith(EARLIER + "- fact 0\n- fact 1")
-
-
-async def test_excerpts_tell_who_spoke(store: Store) -> None:
-    """In a group, excerpts and summaries carry names."""
-
-    async def script(
-        prompt: Sequence[Message], models: Sequence[str]
-    ) -> AsyncIterator[ModelEvent]:
-        if is_summary(prompt):
-            raise ModelError("down")
-        yield Delta(text="word " * 100)
-        yield plain_usage(prompt, models, "")
-
-    house = House(store=store, model=StandInModel(script), context_tokens=1024)
-    async with house.running():
-        for number in range(8):
-            await house.ask(f"fact {number}", chat=GROUP, person=(ANN, BOB)[number % 2])
-    summary = chats(house.model)[-1][1].content
-    assert summary.startswith(EARLIER + "- Ann: fact 0\n- Bob: fact 1")
-    [asking] = [p for p in house.model.prompts if is_summary(p)][:1]
-    assert "Ann: fact 0\n\nassistant: word" in asking[1].content
-
-
-async def test_a_window_too_small_to_sum_up_in_is_excerpted(store: Store) -> None:
-    """Where the request for a summary would not fit, the model is not asked for one."""
-    house = House(store=store, model=talker(40), models=("x",), context_tokens=512)
-    for _ in range(4):
-        house.memory.tighten(["x"])
-    assert LEAST_PROMPT <= house.memory.budget(["x"]).prompt < 130
-    async with house.running():
-        for number in range(6):
-            await house.ask(f"fact {number}")
-    assert len(house.model.prompts) == 6
-    assert not await ledger(store, "summary")
-
-
-async def test_folding_takes_in_what_came_meanwhile(store: Store) -> None:
-    """A turn that ends while the summary is written is neither lost nor folded unseen."""
-    house = House(store=store, model=talker(100))
-    async with house.running():
-        for number in range(8):
-            await house.ask(f"message {number}")
-    window = await store.window(1, start=0)
-    before = ChatState(total=window[-1].total - 200)  # as it was when the last turn began
-    memory = Memory(store, context_tokens=600)
-    asked = await weighed(Message(role="user", content="q"))
-    recalled = await memory.recall(1, before, persona="x", asked=asked, names=["gpt-4o"])
-    await memory.compact(1, before, recalled=recalled, model=house.model, purse=house.purse())
-    [prompt] = [p for p in house.model.prompts if is_summary(p)]
-    assert prompt[1].content.startswith("user: message 0\n\nassistant: ")
-
-
-async def test_with_nothing_old_nothing_is_folded(store: Store) -> None:
-    """All of a short history stays, whatever its length was thought to be."""
-    house = House(store=store)
-    async with house.running():
-        await house.ask("hi")
-        state = ChatState(total=1_000_000)
-        asked = await weighed(Message(role="user", content="q"))
-        recalled = await house.memory.recall(
-            1, state, persona="x", asked=asked, names=house.models
-        )
-        await house.memory.compact(
-            1, state, recalled=recalled, model=house.model, purse=house.purse()
-        )
-    assert len(house.model.prompts) == 1
 
 
 async def test_a_prompt_too_long_after_all_is_shortened(store: Store) -> None:

@@ -21,6 +21,7 @@ from tests.core.stand_ins import (
     StandInBot,
     StandInModel,
     echo,
+    is_summary,
 )
 
 
@@ -375,7 +376,7 @@ async def test_ending_waits_for_what_is_learned(store: Store) -> None:
     async def script(
         prompt: Sequence[Message], models: Sequence[str]
     ) -> AsyncIterator[ModelEvent]:
-        if "Below is the older part" in prompt[0].content:
+        if is_summary(prompt):
             async for event in gate(prompt, models):
                 yield event
             return

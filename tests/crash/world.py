@@ -247,7 +247,7 @@ def _shown(messages: Sequence[Shown]) -> list[str]:
 
 def is_summary(request: Request) -> bool:
     """Say whether the model was asked to fold memory rather than to answer."""
-    return request.texts[:1] == [("system", SUMMARISE)]
+    return _asked(request).startswith(SUMMARISE)
 
 
 def _asked(request: Request) -> str:
