@@ -18,9 +18,10 @@ GIST_WORDS = "and so it was talked about as said with what came of it for now "
 KEPT = 0.8
 LAST_TURNS = 10
 
-# llmcord's default of max_messages; config-example.yaml of jakobdylanc/llmcord, 2026-11.
+# README.md of jakobdylanc/llmcord: "Only using last 25 messages", 2026-11.
 LAST_MESSAGES = 25
-# bot/openai_helper.py of n3d1117/chatgpt-telegram-bot, 2026-11.
+# bot/openai_helper.py of n3d1117/chatgpt-telegram-bot, 2026-11; its limit of messages is left
+# out, which would sum up more often.
 SHORT_SUMMARY_CHARACTERS = 700
 SHORT_SUMMARY = "Summarize this conversation in 700 characters or less"
 
