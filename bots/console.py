@@ -36,6 +36,7 @@ class ConsoleBot:
     """
 
     name = "console"
+    claim = name
 
     def __init__(
         self,

@@ -12,8 +12,8 @@ _OTHERS, _ALL_BUT_OWNER = 0o007, 0o077
 def private_files(chosen: BotSettings) -> Iterator[Path]:
     """Yield the files that are for the owner alone, as far as they exist."""
     env = Path(str(type(chosen).model_config["env_file"]))
-    for path in (env, chosen.database_path):
-        if path.is_file():
+    for path in (env, chosen.database):
+        if isinstance(path, Path) and path.is_file():
             yield path
 
 

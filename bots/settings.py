@@ -30,6 +30,11 @@ class BotSettings(Settings):
     http_proxy_discord: Url | None = Field(None, description="proxy for Discord only")
 
     @property
+    def has_platform(self) -> bool:
+        """Whether a platform is served; if not, there is the terminal."""
+        return bool(self.telegram_bot_token or self.discord_bot_token)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every key, and the passwords within URLs, however they are spelled; the longest first.
 

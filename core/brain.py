@@ -53,6 +53,16 @@ async def open_brain(settings: Settings, stack: AsyncExitStack, progress: Progre
     return brain
 
 
+def offers(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return what people can choose from, without opening anything, for menus."""
+    if not settings.has_model_server:
+        return {"models": (), "personas": (personas.DEFAULT,)}
+    return {
+        "models": models.serving(settings.chat_model),
+        "personas": tuple(personas.PERSONAS),
+    }
+
+
 def _remote_transcriber(settings: Settings, _: Progress) -> Transcriber:
     from core.speech import OpenAISpeech  # noqa: PLC0415 - as the others here: only if needed
 

@@ -1,6 +1,8 @@
 """The outside world, as core sees it: one protocol per edge."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
@@ -48,6 +50,7 @@ class Inbox(Protocol):
         """
 
 
+Hear = Callable[[tuple[str, str] | None], None]
 HoldAudio = Callable[[Sequence[str], float], Awaitable[None]]
 
 
@@ -56,9 +59,11 @@ class Bot(Protocol):
 
     Attributes:
         name: The `platform` of its chats.
+        claim: What only one process at a time may listen to.
     """
 
     name: str
+    claim: str
 
     async def listen(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled.
@@ -164,6 +169,19 @@ class Store(Protocol):
 
         Messages that are alone do not move that time: they may overtake others.
         """
+
+    async def stop(self, chat: Chat) -> None:
+        """Let whoever works on a chat know that its turn is to end, in whatever process."""
+
+    async def watch(self, hear: Hear) -> None:
+        """Call `hear` until cancelled.
+
+        With a chat (platform and ref) whose turn is to end, or with None when a chat may have
+        become ready.
+        """
+
+    def lead(self, name: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        """Wait until no other process leads under a name, then lead; the event: it is lost."""
 
     async def lease(
         self, platforms: Sequence[str], limit: int

@@ -1,6 +1,6 @@
 """The path of a message, top to bottom.
 
-receive -> lease -> access -> understand -> command? -> memory -> answer -> finish -> deliver.
+intake -> lease -> access -> understand -> command? -> memory -> answer -> finish -> deliver.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from core import commands
 from core.errors import (
     CauserieError,
     DeliveryError,
@@ -24,7 +23,7 @@ from core.errors import (
 from core.protocols import Bot, Store
 from core.reply import Reply
 from core.turns import Turns
-from core.types import Chat, Incoming, Lease, Outcome, Outgoing, Seen, Turn
+from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from core.working import Working
 
 log = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ class _Held:
 
 
 class Relay:
-    """Takes messages in and answers them, each once, in order within a chat.
+    """Answers what was taken in, each message once, in order within a chat.
 
     Args:
         store: What survives a crash.
@@ -122,40 +121,10 @@ class Relay:
         self._is_draining = False
         self._background: set[asyncio.Task[None]] = set()
 
-    async def receive(self, incoming: Incoming) -> None:
-        """Take a message in; when this returns, it is durable.
-
-        Raises:
-            StoreError: It is not; hand it over again later.
-        """
-        kind = commands.kind_of(incoming)
-        if not await self._store.put(incoming, kind):
-            return
-        self._wake.set()
-        held = self._held.get(_place(incoming.chat))
-        if kind == "stop" and held and await self._turns.may_stop(incoming):
-            held.stop_turn()
-
-    async def amend(self, incoming: Incoming) -> None:
-        """Let an edited message stand in its own place, if nobody has begun to answer it."""
-        await self._store.amend(incoming, commands.kind_of(incoming))
-
-    async def withdraw(self, chat: Chat, message: str) -> None:
-        """Drop a message, if nobody has begun to answer it."""
-        await self._store.withdraw(chat, message)
-
-    async def move(self, incoming: Incoming) -> None:
-        """Let a message that was taken in wait in another chat, if nobody has begun with it."""
-        await self._store.move(incoming)
-        self._wake.set()
-
-    async def seen(self, platform: str) -> list[Seen]:
-        """Return every chat of a platform, the most recently used first."""
-        return await self._store.seen(platform)
-
     async def run(self) -> None:
         """Answer what waits, until cancelled; then let go in good order, within seconds."""
         heart = asyncio.create_task(self._beat())
+        watching = asyncio.create_task(self._store.watch(self._hear))
         leasing = asyncio.create_task(self._lease())
         try:
             # A lease that is just being taken has to be let go as well.
@@ -165,6 +134,13 @@ class Relay:
             self._wake.set()
             await self._drain(leasing)
             heart.cancel()
+            watching.cancel()
+
+    def _hear(self, stopped: tuple[str, str] | None) -> None:
+        if stopped is None:
+            self._wake.set()
+        elif held := self._held.get(stopped):
+            held.stop_turn()
 
     async def _lease(self) -> None:
         while not self._is_draining:

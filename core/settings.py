@@ -27,6 +27,10 @@ CHAT_MODELS = ("gpt-5.4-mini",)
 SPEECH_MODELS = ("gpt-transcribe", "whisper-1")
 
 
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+
+
 def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -240,14 +244,20 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if not value.startswith("sqlite:///") or value == "sqlite:///":
-            raise ValueError("should look like sqlite:///causerie.db")
+        if value.startswith(POSTGRES):
+            return value
+        if not value.startswith(SQLITE) or value == SQLITE:
+            raise ValueError(
+                "should look like sqlite:///causerie.db or postgresql://user:password@host/name"
+            )
         return value
 
     @property
-    def database_path(self) -> Path:
-        """File of the SQLite database."""
-        return Path(self.database_url.removeprefix("sqlite:///"))
+    def database(self) -> Path | str:
+        """File of the SQLite database, or URL of the PostgreSQL one."""
+        if self.database_url.startswith(POSTGRES):
+            return self.database_url
+        return Path(self.database_url.removeprefix(SQLITE))
 
     @property
     def caps(self) -> dict[tuple[Scope, Span, Unit], int]:

@@ -27,7 +27,6 @@ from core.reply import Reply
 from core.types import (
     MOST_FAILURES,
     Chat,
-    Incoming,
     Lease,
     Message,
     Outcome,
@@ -95,10 +94,6 @@ class Turns:
             personas=list(prompts),
             recall=self._recall,
         )
-
-    async def may_stop(self, incoming: Incoming) -> bool:
-        """Say whether somebody may stop an answer in a chat: whoever may talk there."""
-        return await self._access.may(incoming)
 
     def working(self, lease: Lease, turn: Turn, reply: Reply) -> Working:
         """Return a turn to work on."""

@@ -42,6 +42,7 @@ class DiscordBot:
     """
 
     name = "discord"
+    claim = name
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class TelegramBot:
     """
 
     name = "telegram"
+    claim = name
 
     def __init__(
         self,

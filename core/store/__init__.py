@@ -9,7 +9,8 @@ from core.kept import Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
 from core.store import expiry, history, people, privacy, queue, spending, totals, turns
-from core.store.sqlite import Clock, Database, now, open_database
+from core.store.sqlite import now, open_sqlite
+from core.store.tx import Clock, Database
 from core.types import (
     Chat,
     Incoming,
@@ -27,17 +28,24 @@ from core.types import (
 __all__ = ["DatabaseStore", "open_store"]
 
 
-async def open_store(path: Path, *, clock: Clock = now) -> "DatabaseStore":
-    """Open the database file and free the leases that a crashed process left in it.
+async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore":
+    """Open the database, creating it or bringing it to the newest schema where needed.
+
+    A SQLite file belongs to one process, so that the leases which a crash left in it are free. A
+    PostgreSQL database is shared; there, leases expire.
 
     Args:
-        path: Of the file; created where it is missing.
+        where: File of a SQLite database, or URL of a PostgreSQL one.
         clock: Tells the milliseconds since 1970.
 
     Raises:
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
     """
-    database = await open_database(path, clock=clock)
+    if isinstance(where, str):
+        from core.store.postgres import open_postgres  # noqa: PLC0415 - an optional extra
+
+        return DatabaseStore(await open_postgres(where, clock=clock))
+    database = await open_sqlite(where, clock=clock)
     try:
         await database.run(queue.release_all)
     except StoreError:
@@ -51,6 +59,8 @@ class DatabaseStore:
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self.watch = database.watch
+        self.lead = database.lead
         self.tidy = database.tidy
         self.close = database.close
 
@@ -68,6 +78,9 @@ class DatabaseStore:
 
     async def seen(self, platform: str) -> list[Seen]:
         return await self._run(queue.seen, platform)
+
+    async def stop(self, chat: Chat) -> None:
+        await self._run(queue.stop, chat)
 
     async def lease(
         self, platforms: Sequence[str], limit: int

@@ -1,11 +1,11 @@
 """Transactions that delete what is older than the owner wants to keep, a few rows at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from core.store.privacy import ANONYMOUS, anonymise, nowhere, wipe
 from core.store.spending import day_of
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 from core.types import MOST_FAILURES
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -99,7 +99,7 @@ def _sums(tx: Tx, before: int) -> int:
     return len(rows)
 
 
-def _private(tx: Tx, rows: list[Row]) -> set[int]:
+def _private(tx: Tx, rows: Sequence[Row]) -> set[int]:
     """Return which chats of some rows name somebody by being theirs alone."""
     chats = {row["chat_id"] for row in rows}
     marks = ", ".join("?" * len(chats))

@@ -2,7 +2,7 @@
 
 from core.store.queue import check, turn_of
 from core.store.spending import settle, spend
-from core.store.sqlite import Tx
+from core.store.tx import Tx
 from core.types import Lease, Message, Turn, Usage
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from core.people import Admitted, Known, Pairing
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 
 # No letters or digits that are mistaken for another when read aloud or copied by hand.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"

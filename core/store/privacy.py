@@ -12,7 +12,7 @@ from core.kept import Kept, Stored
 from core.store.people import CODE_MS
 from core.store.queue import check
 from core.store.spending import add_up, periods
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 from core.types import Lease, Turn
 
 ANONYMOUS = "anonymous"
@@ -207,7 +207,7 @@ def stored(tx: Tx, person: str) -> Stored:
     return {name: [dict(row) for row in rows] for name, rows in found.items()}
 
 
-def _chats(tx: Tx, person: str) -> list[Row]:
+def _chats(tx: Tx, person: str) -> Sequence[Row]:
     """Return the chats in which somebody wrote."""
     return tx.all(f"SELECT * FROM chat WHERE id IN ({_THEIR_CHATS})", *(person,) * 3)  # noqa: S608
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from core.errors import LeaseLostError
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 from core.types import (
     MOST_FAILURES,
     Chat,
@@ -58,7 +58,7 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
         ready_at,
     )
     if stored:
-        tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", ready_at, chat)
+        _ready(tx, chat, ready_at)
         _meet(tx, incoming, chat)
     return bool(stored)
 
@@ -104,8 +104,13 @@ def move(tx: Tx, incoming: Incoming) -> bool:
         incoming.event,
     ):
         return False
-    tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", tx.now, chat)
+    _ready(tx, chat, tx.now)
     return True
+
+
+def stop(tx: Tx, chat: Chat) -> None:
+    """Let whoever works on a chat know that its turn is to end."""
+    tx.tell((chat.platform, chat.ref))
 
 
 def seen(tx: Tx, platform: str) -> list[Seen]:
@@ -129,6 +134,11 @@ def _body(incoming: Incoming) -> str:
         return _BODY.dump_json(incoming).decode()
     except PydanticSerializationError:  # a lone surrogate; the transaction replaces it
         return json.dumps(asdict(incoming), ensure_ascii=False)
+
+
+def _ready(tx: Tx, chat: int, at: int) -> None:
+    if tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", at, chat):
+        tx.tell(None)
 
 
 def _patience(tx: Tx, chat: int, *, default: int) -> int:
@@ -255,6 +265,7 @@ def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
         for message in turn.ids:
             tx.run("UPDATE inbox SET attempts = attempts - 1 WHERE id = ?", message)
     _let_go(tx, held, tx.now)
+    tx.tell(None)
 
 
 def release_all(tx: Tx) -> None:

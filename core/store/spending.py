@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.money import Level, Limit, Span, Standing, Unit
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 from core.types import Usage
 
 HOLD_MS = 60 * 60 * 1000  # longer than any call takes

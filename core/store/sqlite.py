@@ -1,27 +1,25 @@
 """SQLite: one connection, one thread, and one fsync for all transactions that wait together."""
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Concatenate
 
 import aiosqlite
 
 from core.errors import StoreError
 from core.store.schema import MIGRATIONS
+from core.store.tx import Clock, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
 
-Row = sqlite3.Row
-P = ParamSpec("P")
-T = TypeVar("T")
-Clock = Callable[[], int]
-_Job = tuple[asyncio.Future[Any], Callable[["Tx"], Any]]
+_Job = tuple[asyncio.Future[Any], Callable[[Tx], Any]]
 
 HOUR_MS = 60 * 60 * 1000
 # What is written anew in 0.7 s, on the disk of 2026-11: once an hour, it takes 0.02 % of the time.
@@ -33,18 +31,19 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Tx:
-    """An open transaction, for plain functions that run off the event loop.
+class SqliteTx:
+    """An open transaction; see `core.store.tx.Tx`.
 
     Attributes:
-        now: Milliseconds since 1970, the same throughout the transaction.
         wipes: It deletes words that nobody shall find in the files afterwards.
+        signals: What it lets others know.
     """
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection = connection
         self.now = now
         self.wipes = False
+        self.signals: list[Signal] = []
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return how many rows it changed."""
@@ -59,12 +58,20 @@ class Tx:
         row: sqlite3.Row | None = self._execute(sql, values).fetchone()
         return row
 
+    def lock(self, sql: str, *values: object, skip: bool = False) -> list[sqlite3.Row]:  # noqa: ARG002
+        """Return all rows of a query; there is one transaction at a time."""
+        return self.all(sql, *values)
+
+    def tell(self, signal: Signal) -> None:
+        """Let whoever watches know."""
+        self.signals.append(signal)
+
     def wipe(self) -> None:
         """Leave no trace of what this transaction deletes: at once in the log, soon in the file.
 
         SQLite zeroes what is deleted (`secure_delete`), but may leave a copy of a row behind
         where it splits a page (up to 1 in 250 where rows grow, as measured in 2026-11), until
-        the whole file is written anew; see `Database.tidy`.
+        the whole file is written anew; see `SqliteDatabase.tidy`.
         """
         self.wipes = True
         self.run(
@@ -79,8 +86,8 @@ class Tx:
             return self._connection.execute(sql, [_sound(value) for value in values])
 
 
-class Database:
-    """A SQLite file that commits in groups.
+class SqliteDatabase:
+    """A SQLite file that commits in groups; see `core.store.tx.Database`.
 
     Whatever is asked for while a commit is under way becomes the next transaction, each job
     in a savepoint of its own: a job that raises undoes itself only, a COMMIT that fails fails
@@ -91,6 +98,8 @@ class Database:
         self._connection = connection
         self._lock = lock
         self._clock = clock
+        self._watchers = Watchers()
+        self.watch = self._watchers.watch
         self._waiting: list[_Job] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -113,8 +122,9 @@ class Database:
     async def _commit_waiting(self) -> None:
         while self._waiting:
             jobs, self._waiting = self._waiting, []
+            signals: list[Signal] = []
             try:
-                results = await _in_thread(
+                results, signals = await _in_thread(
                     self._connection, _transact, [job for _, job in jobs], self._clock()
                 )
             except (sqlite3.Error, ValueError) as error:
@@ -126,7 +136,14 @@ class Database:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+            for signal in signals:
+                self._watchers.tell(signal)
         self._committing = None
+
+    @contextlib.asynccontextmanager
+    async def lead(self, _: str) -> AsyncIterator[asyncio.Event]:
+        """Lead at once: the file belongs to this process."""
+        yield asyncio.Event()
 
     async def tidy(self) -> None:
         """Let the files hold nothing that was wiped; to be called every hour.
@@ -158,8 +175,8 @@ async def _in_thread(connection: aiosqlite.Connection, work: Callable[..., T], *
 
 def _transact(
     connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]], now: int
-) -> list[Any]:
-    transactions = [Tx(connection, now) for _ in jobs]
+) -> tuple[list[Any], list[Signal]]:
+    transactions = [SqliteTx(connection, now) for _ in jobs]
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [
@@ -175,7 +192,7 @@ def _transact(
             _empty_log(connection)
         except sqlite3.Error as error:  # what was committed is; `tidy` tries again
             log.warning("traces of what was deleted stay for now: %s", error)
-    return results
+    return results, [signal for tx in transactions for signal in tx.signals]
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:
@@ -196,7 +213,7 @@ def _tidy(connection: sqlite3.Connection, now: int) -> None:
     _empty_log(connection)
 
 
-def _attempt(tx: Tx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401
+def _attempt(tx: SqliteTx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401
     connection.execute("SAVEPOINT job")
     try:
         result = job(tx)
@@ -204,6 +221,7 @@ def _attempt(tx: Tx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -
         if not connection.in_transaction:
             raise  # SQLite rolled the whole group back (disk full, I/O error)
         connection.execute("ROLLBACK TO job")
+        tx.signals.clear()
         result = _store_error(error) if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE job")
     return result
@@ -224,7 +242,7 @@ def _store_error(error: BaseException) -> StoreError:
     return mapped
 
 
-async def open_database(path: Path, *, clock: Clock = now) -> Database:
+async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
     """Open the file, creating it and bringing it to the newest schema where needed.
 
     The file belongs to one process at a time.
@@ -253,7 +271,7 @@ async def open_database(path: Path, *, clock: Clock = now) -> Database:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
-    return Database(connection, lock, clock=clock)
+    return SqliteDatabase(connection, lock, clock=clock)
 
 
 def _lock(path: Path) -> BinaryIO:

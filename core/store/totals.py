@@ -3,7 +3,7 @@
 from datetime import date
 
 from core.money import By, Total
-from core.store.sqlite import Tx
+from core.store.tx import Tx
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _KEYS: dict[By, str] = {

@@ -3,7 +3,7 @@
 from core.store.privacy import ANONYMOUS, erase, hush
 from core.store.queue import check, unsent
 from core.store.spending import settle, spend
-from core.store.sqlite import Row, Tx
+from core.store.tx import Row, Tx
 from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 
 
@@ -101,6 +101,7 @@ def _notify(tx: Tx, notice: Notice) -> None:
     chat = row["private_chat"]
     _send(tx, chat, notice)
     tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
+    tx.tell(None)
 
 
 def _send(tx: Tx, chat: int, said: Outcome | Notice, *, turn: Turn | None = None) -> None:

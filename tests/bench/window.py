@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.store import history, open_store
-from core.store.sqlite import Tx
+from core.store.sqlite import SqliteTx
 from core.types import Chat, Incoming, Person
 from tests.bench.subject import DISK
 
@@ -54,7 +54,7 @@ def _steps(path: Path, tokens: int) -> int:
     connection.row_factory = sqlite3.Row
     steps = itertools.count()
     connection.set_progress_handler(lambda: next(steps) and 0, 1)
-    history.window(Tx(connection, 0), CHAT, start=0, tokens=tokens, before=None)
+    history.window(SqliteTx(connection, 0), CHAT, start=0, tokens=tokens, before=None)
     connection.close()
     return next(steps)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from core import personas
 from core.access import Access, Mode
+from core.intake import Intake
 from core.memory import Memory
 from core.models import Price
 from core.protocols import Store
@@ -103,6 +104,7 @@ class House:
             prompts=self.prompts,
             tells_date=self.tells_date,
         )
+        self.inbox = Intake(self.store, self.access)
         self.relay = Relay(
             store=self.store,
             turns=self.turns,
@@ -134,7 +136,7 @@ class House:
 
     async def say(self, text: str = "", **fields: object) -> None:
         """Bring a message in; `fields` as of `message`."""
-        await self.relay.receive(self.message(text, **fields))  # type: ignore[arg-type]
+        await self.inbox.receive(self.message(text, **fields))  # type: ignore[arg-type]
 
     async def ask(self, text: str = "", **fields: object) -> str:
         """Bring a message in, and return what is sent next."""

@@ -202,6 +202,7 @@ class StandInBot:
     """
 
     name = "desk"
+    claim = name
 
     def __init__(self, *, posts: bool = False) -> None:
         self.shown: list[str] = []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.protocols import Store
 from core.store import DatabaseStore
-from core.store.sqlite import Tx
+from core.store.tx import Row, Tx
 from core.types import Chat, Kind, Lease, Outgoing, Person, Turn
 from tests.core.stand_ins import ANN, CHAT, StandInClock, incoming
 
@@ -54,10 +54,15 @@ def texts(turn: Turn) -> list[str]:
     return [message.text for message in turn.messages]
 
 
+def read(tx: Tx, sql: str, *values: object) -> Sequence[Row]:
+    """Return the rows of a query."""
+    return tx.all(sql, *values)
+
+
 async def ledger(store: Store, purpose: str) -> list[tuple[int, int]]:
     """Return tokens in and out of the calls of a purpose."""
     assert isinstance(store, DatabaseStore)
     rows = await store._run(
-        Tx.all, "SELECT input, output FROM usage WHERE purpose = ? ORDER BY id", purpose
+        read, "SELECT input, output FROM usage WHERE purpose = ? ORDER BY id", purpose
     )
     return [(row["input"], row["output"]) for row in rows]

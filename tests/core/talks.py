@@ -6,7 +6,6 @@ from typing import Any
 
 from core.protocols import Store
 from core.store import DatabaseStore
-from core.store.sqlite import Tx
 from core.types import (
     Chat,
     Incoming,
@@ -20,7 +19,7 @@ from core.types import (
     Usage,
 )
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, incoming, said
-from tests.core.storing import take_turn
+from tests.core.storing import read, take_turn
 
 BOBS = Chat(platform="desk", ref="2", is_private=True, title="Bob")
 # What it costs every time.
@@ -119,7 +118,7 @@ class Talks:
 async def rows_of(store: Store, rest: str) -> Sequence[dict[str, Any]]:
     """Return rows of the database behind a store."""
     assert isinstance(store, DatabaseStore)
-    return [dict(row) for row in await store._run(Tx.all, f"SELECT * FROM {rest}")]  # noqa: S608
+    return [dict(row) for row in await store._run(read, f"SELECT * FROM {rest}")]  # noqa: S608
 
 
 async def dump(store: Store) -> str:

@@ -29,14 +29,14 @@ async def test_what_waits_can_still_be_changed(store: Store) -> None:
         await gate.until_reached()
         first, second = house.message("tow"), house.message("three", is_alone=True)
         for incoming in (first, second):
-            await house.relay.receive(incoming)
-        await house.relay.amend(replace(first, text="two"))
-        await house.relay.withdraw(CHAT, second.message)
+            await house.inbox.receive(incoming)
+        await house.inbox.amend(replace(first, text="two"))
+        await house.inbox.withdraw(CHAT, second.message)
         house.model.script = echo
         gate.opened.set()
         assert (await house.bot.until(2))[1] == "You said: two"
         assert await house.ask("four") == "You said: four"
-    assert [seen.sent_at for seen in await house.relay.seen("desk")] == [first.sent_at + 2]
+    assert [seen.sent_at for seen in await house.inbox.seen("desk")] == [first.sent_at + 2]
 
 
 async def test_an_edit_can_make_a_command(store: Store) -> None:
@@ -47,8 +47,8 @@ async def test_an_edit_can_make_a_command(store: Store) -> None:
         await house.say("one")
         await gate.until_reached()
         incoming = house.message("/nwe")
-        await house.relay.receive(incoming)
-        await house.relay.amend(replace(incoming, text="/new"))
+        await house.inbox.receive(incoming)
+        await house.inbox.amend(replace(incoming, text="/new"))
         gate.opened.set()
         assert (await house.bot.until(2))[1].startswith("A new start")
 
@@ -77,8 +77,8 @@ async def test_a_question_can_wait_elsewhere(store: Store) -> None:
     house = House(store=store)
     incoming = house.message("hi", is_alone=True, is_partial=True)
     async with house.running():
-        await house.relay.receive(incoming)
-        await house.relay.move(replace(incoming, chat=GROUP))
+        await house.inbox.receive(incoming)
+        await house.inbox.move(replace(incoming, chat=GROUP))
         await house.bot.until(1)
     assert house.bot.texts(GROUP)
     assert not house.bot.texts(CHAT)

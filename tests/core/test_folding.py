@@ -11,7 +11,7 @@ from core.errors import ContextLengthError, ModelError
 from core.memory import ADDING, ANEW, EARLIER, LEAST_PROMPT, Memory, weighed
 from core.protocols import Store
 from core.store import DatabaseStore, open_store
-from core.store.sqlite import Tx
+from core.store.tx import Tx
 from core.types import ChatState, Delta, Message, ModelEvent
 from core.usage import Spending
 from tests.core.house import House
@@ -288,7 +288,7 @@ async def test_what_is_summed_up_fits(store: Store, sizes: list[int], shown: int
 
 def _fill(tx: Tx, sizes: list[int]) -> int:
     """Store messages of so many words; return the tokens of all the history."""
-    (total,) = tx.all("SELECT total FROM chat WHERE id = 1")[0]
+    total: int = tx.all("SELECT total FROM chat WHERE id = 1")[0]["total"]
     for number, size in enumerate(sizes):
         total += size + 4
         tx.run(

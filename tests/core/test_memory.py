@@ -15,7 +15,7 @@ from core.errors import ContextLengthError
 from core.memory import LEAST_PROMPT, Memory, weighed
 from core.protocols import Store
 from core.store import open_store
-from core.store.sqlite import Tx
+from core.store.tx import Tx
 from core.types import ChatState, Delta, Message, ModelEvent, Usage
 from tests.core.house import House
 from tests.core.stand_ins import StandInModel, echo, is_summary, saying, talker

@@ -86,10 +86,10 @@ async def test_a_redelivered_message_changes_nothing(store: Store) -> None:
     house = House(store=store)
     message = house.message("/stop")
     async with house.running():
-        await house.relay.receive(message)
-        await house.relay.receive(message)
-        assert await house.ask("hi") == "Stopped."
-        assert (await house.bot.until(2))[1] == "You said: hi"
+        await house.inbox.receive(message)
+        await house.inbox.receive(message)
+        await house.say("hi")
+        assert await house.bot.until(2) == ["Stopped.", "You said: hi"]
 
 
 async def test_intake_that_fails_is_told(store: Store) -> None:
@@ -100,8 +100,8 @@ async def test_intake_that_fails_is_told(store: Store) -> None:
     message = house.message("hi")
     async with house.running():
         with pytest.raises(StoreError):
-            await house.relay.receive(message)
-        await house.relay.receive(message)
+            await house.inbox.receive(message)
+        await house.inbox.receive(message)
         assert await house.bot.until(1) == ["You said: hi"]
 
 

@@ -22,7 +22,7 @@ def test_defaults() -> None:
     """With nothing set, the embedded models serve."""
     found = load(Settings)
     assert (found.chat_model, found.speech_model) == (CHAT_MODELS, SPEECH_MODELS)
-    assert found.database_path == Path("causerie.db")
+    assert found.database == Path("causerie.db")
     assert found.access == "pairing"
     assert not found.has_model_server
     assert not found.has_speech_server

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.money import Limit
 from core.store import spending
 from core.store.schema import MIGRATIONS
-from core.store.sqlite import Tx
+from core.store.sqlite import SqliteTx
+from core.store.tx import Tx
 from core.types import Usage
 
 NAMES = ("a", "b", "c", "d")
@@ -54,7 +55,7 @@ def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int
     with database() as connection:
         now, held, entered = 1_700_000_000_000, dict[str, tuple[str, int]](), 0
         for action, name, person, amount, share in steps:
-            tx = Tx(connection, now)
+            tx = SqliteTx(connection, now)
             if action == "hold":
                 standing = spending.hold(tx, name, limits(person), amount, amount)
                 held.pop(name, None)
@@ -72,7 +73,7 @@ def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int
                 held.pop(name, None)
             elif action == "wait":
                 now += 60_000
-            check(Tx(connection, now), held, entered)
+            check(SqliteTx(connection, now), held, entered)
 
 
 def check(tx: Tx, held: dict[str, tuple[str, int]], entered: int) -> None:

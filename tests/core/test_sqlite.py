@@ -15,11 +15,12 @@ import pytest
 from core.errors import LeaseLostError, StoreError
 from core.store import DatabaseStore, open_store
 from core.store.schema import MIGRATIONS
-from core.store.sqlite import Database, Tx, open_database
+from core.store.sqlite import SqliteDatabase, SqliteTx, open_sqlite
+from core.store.tx import Tx
 from core.types import Chat, Outcome, Turn, Usage
 from tests.core.house import House
 from tests.core.stand_ins import StandInClock, incoming, said
-from tests.core.storing import put, ready, take_turn
+from tests.core.storing import put, read, ready, take_turn
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
+async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
     """An open database."""
-    opened = await open_database(path)
+    opened = await open_sqlite(path)
     yield opened
     await opened.close()
 
@@ -54,14 +55,14 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def of(store: DatabaseStore) -> Database:
+def of(store: DatabaseStore) -> SqliteDatabase:
     """Return the database behind a store."""
     database = store._run.__self__  # type: ignore[attr-defined]
-    assert isinstance(database, Database)
+    assert isinstance(database, SqliteDatabase)
     return database
 
 
-async def test_what_waits_together_is_committed_together(database: Database) -> None:
+async def test_what_waits_together_is_committed_together(database: SqliteDatabase) -> None:
     """A hundred jobs that wait for the same commit cost two commits, not a hundred."""
     found: list[str] = []
     await database._connection.set_trace_callback(found.append)
@@ -70,7 +71,7 @@ async def test_what_waits_together_is_committed_together(database: Database) -> 
     assert len(await database.run(models)) == 100
 
 
-async def test_a_failing_job_undoes_only_itself(database: Database) -> None:
+async def test_a_failing_job_undoes_only_itself(database: SqliteDatabase) -> None:
     """Of a group, the jobs that raise leave nothing; the others are kept."""
     results = await asyncio.gather(
         database.run(calibrate, "a", 1),
@@ -87,7 +88,7 @@ async def test_a_failing_job_undoes_only_itself(database: Database) -> None:
     assert await database.run(models) == ["a", "c"]
 
 
-async def test_a_commit_that_fails_fails_its_whole_group(database: Database) -> None:
+async def test_a_commit_that_fails_fails_its_whole_group(database: SqliteDatabase) -> None:
     """Nobody is told that a job is durable when the commit did not happen."""
 
     def defer(tx: Tx) -> None:
@@ -102,7 +103,7 @@ async def test_a_commit_that_fails_fails_its_whole_group(database: Database) -> 
     assert await database.run(models) == ["b"]
 
 
-async def test_a_cancelled_caller_does_not_undo_its_job(database: Database) -> None:
+async def test_a_cancelled_caller_does_not_undo_its_job(database: SqliteDatabase) -> None:
     """Who stops waiting neither stops the job nor disturbs the others of its group."""
     waiting = asyncio.create_task(database.run(calibrate, "a", 1))
     other = asyncio.create_task(database.run(calibrate, "b", 1))
@@ -117,15 +118,15 @@ async def test_a_full_disk_is_told_and_survived(path: Path) -> None:
     """What does not fit is refused in plain words and leaves nothing; room heals it."""
     store = await open_store(path)
     database = of(store)
-    pages = await database.run(Tx.all, "PRAGMA page_count")
-    await database.run(Tx.all, f"PRAGMA max_page_count = {pages[0][0]}")
+    pages = await database.run(read, "PRAGMA page_count")
+    await database.run(read, f"PRAGMA max_page_count = {pages[0]['page_count']}")
     with pytest.raises(StoreError, match="disk is full"):
         await store.put(incoming(1, "x" * 100_000), "message")
     results = await asyncio.gather(
         store.put(incoming(1, "x" * 100_000), "message"), store.known("x"), return_exceptions=True
     )
     assert isinstance(results[0], StoreError)
-    await database.run(Tx.all, "PRAGMA max_page_count = 100000")
+    await database.run(read, "PRAGMA max_page_count = 100000")
     assert await store.put(incoming(1, "x" * 100_000), "message")
     await store.close()
 
@@ -150,7 +151,7 @@ async def test_what_was_given_up_is_kept_for_the_owner(
     await put(store, 1, 2)
     lease, turn = await take_turn(store, clock)
     await store.finish(lease, turn, Outcome(text="sorry", buried="poison"))
-    rows = await store._run(Tx.all, "SELECT * FROM dead ORDER BY inbox_id")
+    rows = await store._run(read, "SELECT * FROM dead ORDER BY inbox_id")
     assert [(row["inbox_id"], row["reason"]) for row in rows] == [
         (turn.ids[0], "poison"),
         (turn.ids[1], "poison"),
@@ -164,7 +165,7 @@ async def test_usage_is_entered_once(store: DatabaseStore, clock: StandInClock) 
     lease, turn = await take_turn(store, clock)
     await store.finish(lease, turn, Outcome(usage=(call, call)))
     await store.compact(lease.chat_id, old=7, new=9, summary="lost", usage=(call,))
-    rows = await store._run(Tx.all, "SELECT * FROM usage ORDER BY id")
+    rows = await store._run(read, "SELECT * FROM usage ORDER BY id")
     assert [(row["turn"], row["person"], row["output"]) for row in rows] == [
         (turn.id, "desk:1", 3),
         (turn.id, "desk:1", 3),
@@ -176,6 +177,7 @@ async def test_the_window_costs_what_it_returns(store: DatabaseStore) -> None:
     """3,000 tokens cost the same out of 200,000 messages as out of 2,000: counted in opcodes."""
 
     def fill(tx: Tx, chat: int, count: int) -> None:
+        assert isinstance(tx, SqliteTx)
         tx._connection.executemany(
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
             " VALUES (?, 1, 'user', '', 'hello', 30, ?, 0)",
@@ -328,10 +330,10 @@ async def test_an_empty_file_gets_the_newest_schema(path: Path) -> None:
 
 async def test_what_a_disk_loses_is_not_promised(path: Path) -> None:
     """Every commit is synced: the settings that durability rests on are in force."""
-    database = await open_database(path)
+    database = await open_sqlite(path)
     for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
-        rows = await database.run(Tx.all, f"PRAGMA {name}")
-        assert rows[0][0] == value
+        rows = await database.run(read, f"PRAGMA {name}")
+        assert rows[0][name] == value
     await database.close()
 
 

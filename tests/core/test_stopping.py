@@ -106,7 +106,7 @@ async def test_stop_as_an_answer_begins(store: Store) -> None:
     async def stop() -> None:
         fault.after.clear()
         await store.put(message, "stop")
-        stopping.append(asyncio.create_task(house.relay.receive(message)))
+        stopping.append(asyncio.create_task(house.inbox.receive(message)))
 
     async def is_new(*_: object) -> bool:
         return True

@@ -2,10 +2,9 @@
 
 from core.protocols import Store
 from core.store import DatabaseStore
-from core.store.sqlite import Tx
 from core.types import File, Notice, Outcome, Outgoing
 from tests.core.stand_ins import ANN, GROUP, StandInClock
-from tests.core.storing import put, take, take_turn
+from tests.core.storing import put, read, take, take_turn
 
 PICTURE = File(name="usage.png", mime="image/png", data=b"\x89PNG\x00\xff")
 ARCHIVE = File(name="export \ud83d.zip", mime="application/zip", data=bytes(range(256)) * 5000)
@@ -14,7 +13,7 @@ ARCHIVE = File(name="export \ud83d.zip", mime="application/zip", data=bytes(rang
 async def kept(store: Store, table: str) -> int:
     """Return how many rows a table has."""
     assert isinstance(store, DatabaseStore)
-    [row] = await store._run(Tx.all, f"SELECT COUNT(*) AS number FROM {table}")  # noqa: S608
+    [row] = await store._run(read, f"SELECT COUNT(*) AS number FROM {table}")  # noqa: S608
     return int(row["number"])
 
 

@@ -13,7 +13,8 @@ import pytest
 from core.errors import StoreError
 from core.retention import keep_tidy
 from core.store import DatabaseStore, open_store
-from core.store.sqlite import Database, Tx
+from core.store.sqlite import SqliteDatabase
+from core.store.tx import Tx
 from core.types import Outcome, Voice
 from tests.core.stand_ins import ANN, BOB, GROUP, StandInClock
 from tests.core.talks import Talks, rows_of, traces
@@ -171,5 +172,5 @@ async def refuse(store: DatabaseStore, pragma: str) -> None:
         return sqlite3.SQLITE_DENY if pragma and name == pragma else sqlite3.SQLITE_OK
 
     database = store._run.__self__  # type: ignore[attr-defined]
-    assert isinstance(database, Database)
+    assert isinstance(database, SqliteDatabase)
     await database._connection.set_authorizer(permit)

@@ -8,7 +8,6 @@ import pytest
 from core.errors import DeliveryError, FetchError, ModelError, SpeechError
 from core.protocols import Store
 from core.store import DatabaseStore, open_store
-from core.store.sqlite import Tx
 from core.types import Delta, Message, ModelEvent, Person, Quoted, Restart, Usage, Voice
 from tests.core.house import House
 from tests.core.stand_ins import (
@@ -21,6 +20,7 @@ from tests.core.stand_ins import (
     plain_usage,
     saying,
 )
+from tests.core.storing import read
 
 NOTE = Voice(ref="note", seconds=2.0)
 OLDER = Voice(ref="older", seconds=3.0)
@@ -37,7 +37,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def spent(store: Store) -> list[tuple[str, bool]]:
     """Return purpose and estimation of every paid call."""
     assert isinstance(store, DatabaseStore)
-    rows = await store._run(Tx.all, "SELECT purpose, is_estimated FROM usage ORDER BY id")
+    rows = await store._run(read, "SELECT purpose, is_estimated FROM usage ORDER BY id")
     return [(row["purpose"], bool(row["is_estimated"])) for row in rows]
 
 

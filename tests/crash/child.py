@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from bots import __main__ as program
+from bots import __main__ as command
+from bots import serving as program
 from bots.settings import BotSettings
 from core.brain import Brain, Progress, open_brain
 from core.protocols import Bot, ChatModel, Transcriber
@@ -165,9 +166,9 @@ def main() -> int:
     gate = Gate([Spot(**spot) for spot in json.loads(sys.argv[1])])
     open_bots = vars(program)["_open_bots"]
 
-    async def watched_store(path: Path) -> DatabaseStore:
+    async def watched_store(where: Path | str) -> DatabaseStore:
         gate.listen()
-        return cast("DatabaseStore", Door("store", await open_store(path), gate))
+        return cast("DatabaseStore", Door("store", await open_store(where), gate))
 
     async def watched_brain(
         settings: BotSettings, stack: AsyncExitStack, progress: Progress
@@ -179,8 +180,8 @@ def main() -> int:
             transcriber=cast("Transcriber", Door("transcriber", brain.transcriber, gate)),
         )
 
-    def watched_bots(chosen: BotSettings, stack: AsyncExitStack, brain: Brain) -> Iterator[Bot]:
-        for bot in open_bots(chosen, stack, brain):
+    def watched_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
+        for bot in open_bots(chosen, stack, notice):
             yield cast("Bot", Door("bot", bot, gate))
 
     outside: dict[str, object] = {
@@ -189,7 +190,7 @@ def main() -> int:
         "_open_bots": watched_bots,
     }
     vars(program).update(outside)
-    return program.run([])
+    return command.run([])
 
 
 def written(spots: list[Spot]) -> str:

@@ -1,0 +1,266 @@
+"""The composition root: settings -> store -> intake and relay -> the bots that have a token."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal
+
+from bots import logs, permissions
+from bots.settings import BotSettings
+from core import models, tokens
+from core.access import Access
+from core.brain import Brain, offers, open_brain
+from core.commands import COMMANDS
+from core.errors import SettingsError
+from core.intake import Intake
+from core.memory import Memory
+from core.protocols import Bot, Inbox, Store
+from core.relay import Relay
+from core.retention import keep_tidy
+from core.store import open_store
+from core.turns import Turns
+from core.understand import Understanding
+from core.usage import Spending
+
+log = logging.getLogger("causerie")
+
+Role = Literal["listen", "work"]
+ALL: frozenset[Role] = frozenset({"listen", "work"})
+
+
+def serve(chosen: BotSettings, _: argparse.Namespace, *, roles: Collection[Role]) -> int:
+    """Serve until a signal ends it; return the exit code.
+
+    Args:
+        chosen: The owner's settings.
+        roles: What this process does: `listen`, `work`, or both.
+
+    Raises:
+        SettingsError: It cannot be served like this.
+    """
+    if roles != ALL:
+        _check_shared(chosen)
+    asyncio.run(_serve(chosen, roles))
+    return 0
+
+
+def _check_shared(chosen: BotSettings) -> None:
+    if isinstance(chosen.database, Path):
+        raise SettingsError(
+            "DATABASE_URL: should be a PostgreSQL database, which listeners and workers share; a "
+            "SQLite file belongs to one process, `causerie serve`"
+        )
+    if not chosen.has_platform:
+        raise SettingsError("TELEGRAM_BOT_TOKEN, DISCORD_BOT_TOKEN: at least one should be set")
+
+
+async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
+    end_at_signals()
+    log_to_stderr(chosen, is_quiet=not chosen.has_platform)
+    async with AsyncExitStack() as stack:
+        store = await open_store(chosen.database)
+        stack.push_async_callback(store.close)
+        # With the terminal goes the machine, so whoever sits at it is an owner.
+        owners = (*chosen.owners, "console:0")
+        access = Access(store, mode=chosen.access, owners=owners, allowed=chosen.allowed)
+        brain = await _open_brain(chosen, stack) if "work" in roles else None
+        notice = brain.notice if brain else ""
+        bots = {bot.name: bot for bot in _open_bots(chosen, stack, notice)}
+        tasks = []
+        if "listen" in roles:
+            intake = Intake(store, access)
+            tasks += [_listen(bot, intake, store) for bot in bots.values()]
+        if brain:
+            relay = await _open_relay(chosen, store=store, access=access, brain=brain, bots=bots)
+            tasks += [relay.run(), _tidy(store, chosen.retention_days)]
+            _advise(chosen, brain)
+        models = ",".join(brain.models) if brain else "-"
+        log.info(
+            "serving roles=%s bots=%s models=%s", ",".join(sorted(roles)), ",".join(bots), models
+        )
+        await _run(tasks)
+
+
+async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
+    brain, _ = await asyncio.gather(
+        open_brain(chosen, stack, _Progress()), asyncio.to_thread(tokens.vocabulary)
+    )
+    return brain
+
+
+async def _listen(bot: Bot, inbox: Inbox, store: Store) -> None:
+    """Let a bot listen, while no other process does in its place."""
+    while True:
+        async with store.lead(f"listen {bot.claim}") as lost:
+            log.info("listening bot=%s", bot.name)
+            listening = asyncio.create_task(bot.listen(inbox))
+            losing = asyncio.create_task(lost.wait())
+            try:
+                await asyncio.wait({listening, losing}, return_when=asyncio.FIRST_COMPLETED)
+                if listening.done():
+                    return await listening
+            finally:
+                losing.cancel()
+                await _end([listening])
+        log.warning("another process may listen now bot=%s", bot.name)
+
+
+async def _tidy(store: Store, days: int | None) -> None:
+    """See that nothing stays too long, while no other process does."""
+    while True:
+        async with store.lead("tidy") as lost:
+            tidying = asyncio.create_task(keep_tidy(store, days))
+            try:
+                await lost.wait()
+            finally:
+                await _end([tidying])
+
+
+def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
+    """Open a bot for every platform that has a token, or else the terminal."""
+    if chosen.telegram_bot_token:
+        from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
+
+        telegram = TelegramBot(
+            token=chosen.telegram_bot_token.get_secret_value(),
+            api_url=chosen.telegram_api_url,
+            proxy=chosen.http_proxy_telegram,
+            commands=COMMANDS,
+        )
+        stack.push_async_callback(telegram.close)
+        yield telegram
+    if chosen.discord_bot_token:
+        from bots.discord import DiscordBot  # noqa: PLC0415 - the SDK takes its time
+
+        discord = DiscordBot(
+            token=chosen.discord_bot_token.get_secret_value(),
+            api_url=chosen.discord_api_url,
+            proxy=chosen.http_proxy_discord,
+            commands=COMMANDS,
+            offers=offers(chosen),
+        )
+        stack.push_async_callback(discord.close)
+        yield discord
+    if not chosen.has_platform:
+        from bots.console import ConsoleBot  # noqa: PLC0415 - not needed by a server
+
+        yield ConsoleBot(commands=COMMANDS, notice=notice)
+
+
+async def _open_relay(
+    chosen: BotSettings, *, store: Store, access: Access, brain: Brain, bots: Mapping[str, Bot]
+) -> Relay:
+    memory = Memory(
+        store,
+        context_tokens=brain.context_tokens,
+        reply_tokens=brain.reply_tokens,
+        factors=await store.calibrations(),
+    )
+    spending = Spending(
+        store, caps=chosen.caps, savings=chosen.near_limit, has_footer=chosen.footer
+    )
+    turns = Turns(
+        store=store,
+        spending=spending,
+        model=brain.model,
+        understanding=Understanding(store, transcriber=brain.transcriber, bots=bots),
+        access=access,
+        memory=memory,
+        models=brain.models,
+        prompts=brain.prompts,
+        tells_date=not brain.notice,
+    )
+    return Relay(store=store, turns=turns, bots=bots)
+
+
+def _advise(chosen: BotSettings, brain: Brain) -> None:
+    for path in filter(permissions.is_exposed, permissions.private_files(chosen)):
+        log.warning("others on this machine can read %s: %s", path, permissions.fix(path))
+    if chosen.has_platform and chosen.access == "pairing" and not chosen.owners:
+        log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
+    if chosen.has_model_server:
+        _advise_of_ends(chosen.chat_model, "CHAT_MODEL")
+    if chosen.has_speech_server and all(map(models.ends_soon, chosen.speech_model)):
+        _advise_of_ends(chosen.speech_model, "SPEECH_MODEL")
+    for name in brain.models:
+        if not models.describe(name).is_known and not brain.context_tokens:
+            log.warning(
+                "the context window of %s is unknown, %d tokens are assumed; CONTEXT_TOKENS says "
+                "better",
+                name,
+                models.UNKNOWN_CONTEXT,
+            )
+
+
+def _advise_of_ends(names: Sequence[str], setting: str) -> None:
+    asked = models.serving(names)
+    for name in names:
+        end = models.ends_soon(name)
+        if end and name in asked:
+            log.warning("%s is shut down on %s; set %s to another one", name, end, setting)
+        elif end:
+            log.warning(
+                "%s was shut down on %s, so it is not asked; where it still serves, a file named "
+                "in MODEL_TABLE can say so",
+                name,
+                end,
+            )
+
+
+async def _run(tasks: Iterable[Coroutine[None, None, None]]) -> None:
+    """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
+    running = [asyncio.create_task(task) for task in tasks]
+    try:
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        log.info("ending")
+        for task in running:  # bots first, so that nothing more comes in
+            await _end([task])
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+
+
+def end_at_signals() -> None:
+    """Let SIGINT and SIGTERM cancel the task that calls this."""
+    serving = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if serving:
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+
+
+def log_to_stderr(chosen: BotSettings, *, is_quiet: bool) -> None:
+    """Log as the settings say; only warnings where a person sees it, unless they ask for more."""
+    is_watched = sys.stderr.isatty()
+    logs.configure(
+        level="WARNING" if is_quiet and chosen.log_level == "INFO" else chosen.log_level,
+        as_json=chosen.log_format == "json" or (chosen.log_format is None and not is_watched),
+        secrets=chosen.secrets,
+    )
+
+
+class _Progress:
+    """Shows on the terminal what is unpacked or checked before the first answer."""
+
+    def __init__(self) -> None:
+        self._shown = -1
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Show that `done` of `total` is through."""
+        percent = 100 * done // max(total, 1)
+        if percent == self._shown or not sys.stderr.isatty():
+            return
+        self._shown = percent
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\r{label}: {percent} %{end}")
+        sys.stderr.flush()

@@ -1,0 +1,69 @@
+"""What an owner runs beside the bot: `doctor`, `usage`."""
+
+import argparse
+import asyncio
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots import serving
+from bots.settings import BotSettings
+from core.store import ledger
+
+if TYPE_CHECKING:
+    from bots import doctor
+
+Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no other name
+
+
+def add_commands(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add these commands to the command line."""
+    text = "check settings, tokens and servers, and say how to mend each fault"
+    command = commands.add_parser("doctor", help=text, description=text)
+    command.set_defaults(do=examine)
+    text = "write every paid call to standard output, as CSV"
+    command = commands.add_parser("usage", help=text, description=text)
+    command.add_argument("--csv", action="store_true", help="what it does anyway")
+    command.set_defaults(do=write_usage)
+
+
+def examine(chosen: BotSettings, _: argparse.Namespace) -> int:
+    """Check all that is set up; return the exit code."""
+    return asyncio.run(_examine(chosen))
+
+
+async def _examine(chosen: BotSettings) -> int:
+    from bots import doctor  # noqa: PLC0415 - only for this
+
+    serving.end_at_signals()
+    serving.log_to_stderr(chosen, is_quiet=True)
+    return await doctor.examine(chosen, _checks(chosen))
+
+
+def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
+    from bots import checkup  # noqa: PLC0415 - only for this
+    from core.checkup import check_chat, check_speech  # noqa: PLC0415 - only for this
+
+    checks: dict[str, doctor.Check] = {
+        "platforms": checkup.check_platforms,
+        "access": checkup.check_access,
+        "files": checkup.check_files,
+    }
+    if chosen.telegram_bot_token:
+        from bots.telegram.checkup import check_telegram  # noqa: PLC0415 - the SDK takes its time
+
+        checks["telegram"] = check_telegram
+    if chosen.discord_bot_token:
+        from bots.discord.checkup import check_discord  # noqa: PLC0415 - the SDK takes its time
+
+        checks["discord"] = check_discord
+    return checks | {"chat": check_chat, "speech": check_speech}
+
+
+def write_usage(chosen: BotSettings, _: argparse.Namespace) -> int:
+    """Write the ledger to standard output; return the exit code."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(ledger.COLUMNS)
+    writer.writerows(ledger.rows(Path(chosen.database)))
+    return 0

@@ -1,0 +1,110 @@
+"""What transactions are written against: a database that runs plain functions of a `Tx`."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Clock = Callable[[], int]
+# Platform and ref of a chat whose turn is to end; None: some chat may have become ready.
+Signal = tuple[str, str] | None
+Hear = Callable[[Signal], None]
+
+
+class Row(Protocol):
+    """A row of a result, by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401 - whatever the column holds
+        """Return a column."""
+
+    def keys(self) -> Sequence[str]:
+        """Return the columns' names."""
+
+
+class Tx(Protocol):
+    """An open transaction, for plain functions that run off the event loop.
+
+    Such a function has no effect but through this: where databases let transactions run side by
+    side, one that got into another's way is undone and run again.
+
+    Attributes:
+        now: Milliseconds since 1970, the same throughout the transaction.
+    """
+
+    now: int
+
+    def run(self, sql: str, *values: object) -> int:
+        """Execute a statement; return how many rows it changed."""
+
+    def all(self, sql: str, *values: object) -> Sequence[Row]:
+        """Return all rows of a query."""
+
+    def one(self, sql: str, *values: object) -> Row | None:
+        """Return the first row of a query, or None."""
+
+    def lock(self, sql: str, *values: object, skip: bool = False) -> Sequence[Row]:
+        """Return all rows of a query, which nobody else changes until this ends.
+
+        Args:
+            sql: Of one table, or naming the one to lock behind `FOR UPDATE OF`.
+            values: For its placeholders.
+            skip: Leave out rows that another transaction has locked, rather than wait for it.
+        """
+
+    def wipe(self) -> None:
+        """See that what this transaction deletes leaves no trace, as far as that can be done."""
+
+    def tell(self, signal: Signal) -> None:
+        """Let whoever watches, in every process, know once this is committed."""
+
+
+class Database(Protocol):
+    """Runs transactions; every method raises StoreError when it fails."""
+
+    async def run(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `job(tx, ...)` in a transaction, off the event loop; durable when this returns.
+
+        A caller that is cancelled does not undo its job.
+        """
+
+    async def watch(self, hear: Hear) -> None:
+        """Call `hear` with every signal that transactions send, until cancelled."""
+
+    def lead(self, name: str) -> contextlib.AbstractAsyncContextManager[asyncio.Event]:
+        """Wait until no other process leads under a name, then lead; the event: it is lost."""
+
+    async def tidy(self) -> None:
+        """Let the files hold nothing that was wiped; to be called every hour."""
+
+    async def close(self) -> None:
+        """Finish what waits, then let go."""
+
+
+class Watchers:
+    """Those in this process who hear signals."""
+
+    def __init__(self) -> None:
+        self._hears: list[Hear] = []
+
+    def tell(self, signal: Signal) -> None:
+        """Let everybody know; on the event loop."""
+        for hear in self._hears:
+            hear(signal)
+
+    @contextlib.contextmanager
+    def added(self, hear: Hear) -> Iterator[None]:
+        """Let one more hear."""
+        self._hears.append(hear)
+        try:
+            yield
+        finally:
+            self._hears.remove(hear)
+
+    async def watch(self, hear: Hear) -> None:
+        """Let one more hear until cancelled."""
+        with self.added(hear):
+            await asyncio.Event().wait()
