@@ -8,7 +8,7 @@ from core.errors import StoreError
 from core.kept import Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
-from core.store import expiry, history, people, privacy, queue, spending, totals, turns
+from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
 from core.store.sqlite import now, open_sqlite
 from core.store.tx import Clock, Database
 from core.types import (
@@ -59,28 +59,29 @@ class DatabaseStore:
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self._tell = database.tell
         self.watch = database.watch
         self.lead = database.lead
         self.tidy = database.tidy
         self.close = database.close
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
-        return await self._run(queue.put, incoming, kind)
+        return await self._run(inbox.put, incoming, kind)
 
     async def amend(self, incoming: Incoming, kind: Kind) -> bool:
-        return await self._run(queue.amend, incoming, kind)
+        return await self._run(inbox.amend, incoming, kind)
 
     async def withdraw(self, chat: Chat, message: str) -> bool:
-        return await self._run(queue.withdraw, chat, message)
+        return await self._run(inbox.withdraw, chat, message)
 
     async def move(self, incoming: Incoming) -> bool:
-        return await self._run(queue.move, incoming)
+        return await self._run(inbox.move, incoming)
 
     async def seen(self, platform: str) -> list[Seen]:
-        return await self._run(queue.seen, platform)
+        return await self._run(inbox.seen, platform)
 
     async def stop(self, chat: Chat) -> None:
-        await self._run(queue.stop, chat)
+        await self._tell((chat.platform, chat.ref))
 
     async def lease(
         self, platforms: Sequence[str], limit: int

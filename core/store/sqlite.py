@@ -140,6 +140,10 @@ class SqliteDatabase:
                 self._watchers.tell(signal)
         self._committing = None
 
+    async def tell(self, signal: Signal) -> None:
+        """Let whoever watches know."""
+        self._watchers.tell(signal)
+
     @contextlib.asynccontextmanager
     async def lead(self, _: str) -> AsyncIterator[asyncio.Event]:
         """Lead at once: the file belongs to this process."""

@@ -71,8 +71,11 @@ class Database(Protocol):
         A caller that is cancelled does not undo its job.
         """
 
+    async def tell(self, signal: Signal) -> None:
+        """Let whoever watches, in every process, know; at once, outside of any transaction."""
+
     async def watch(self, hear: Hear) -> None:
-        """Call `hear` with every signal that transactions send, until cancelled."""
+        """Call `hear` with every signal, until cancelled."""
 
     def lead(self, name: str) -> contextlib.AbstractAsyncContextManager[asyncio.Event]:
         """Wait until no other process leads under a name, then lead; the event: it is lost."""

@@ -1,0 +1,169 @@
+"""Transactions of the inbox: messages in, changed, withdrawn, moved, and how far they were read.
+
+Plain functions of a transaction; see `core.protocols.Store` for what each promises.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, replace
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
+
+from core.store.tx import Row, Tx
+from core.types import Chat, Incoming, Kind, Seen
+
+MERGE_MS = 20  # messages of one poll, stored one after the other, are one turn
+PARTIAL_MS = 1_000  # the rest of a split paste follows within a second; no wait is prolonged more
+
+BODY = TypeAdapter(Incoming)
+
+
+def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
+    """Store a message unless its event is known; make its chat ready when it is idle."""
+    row = _chat(tx, incoming)
+    chat = row["id"]
+    ready_at = tx.now + (
+        PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
+    )
+    if not row["is_leased"]:
+        ready_at = min(ready_at, _patience(tx, chat, default=ready_at))
+    stored = tx.run(
+        "INSERT INTO inbox (platform, event, chat_id, person, kind, message, body, ready_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        incoming.chat.platform,
+        incoming.event,
+        chat,
+        incoming.person.id,
+        kind,
+        incoming.message,
+        _body(incoming),
+        ready_at,
+    )
+    if stored:
+        _ready(tx, chat, ready_at)
+        _meet(tx, incoming, chat)
+    return bool(stored)
+
+
+def amend(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
+    """Let an edited message stand in its own place; it keeps its event."""
+    row = _untouched(tx, incoming.chat, incoming.message)
+    if row is None:
+        return False
+    event = BODY.validate_json(row["body"]).event
+    body = _body(replace(incoming, event=event))
+    return bool(tx.run("UPDATE inbox SET body = ?, kind = ? WHERE id = ?", body, kind, row["id"]))
+
+
+def withdraw(tx: Tx, chat: Chat, message: str) -> bool:
+    """Drop a message; one that is done stays, so that its event stays known."""
+    row = _untouched(tx, chat, message)
+    return bool(row and tx.run("DELETE FROM inbox WHERE id = ?", row["id"]))
+
+
+def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
+    return tx.one(
+        "SELECT inbox.id, body FROM chat JOIN inbox ON inbox.chat_id = chat.id"
+        " WHERE chat.platform = ? AND ref = ? AND message = ? AND done_at IS NULL"
+        " AND attempts = 0",
+        chat.platform,
+        chat.ref,
+        message,
+    )
+
+
+def move(tx: Tx, incoming: Incoming) -> bool:
+    """Let a message wait in another chat, known by its event; nobody waits for more there."""
+    chat = _chat(tx, incoming)["id"]
+    if not tx.run(
+        "UPDATE inbox SET chat_id = ?, message = ?, body = ?, ready_at = ? WHERE platform = ?"
+        " AND event = ? AND done_at IS NULL AND attempts = 0",
+        chat,
+        incoming.message,
+        _body(incoming),
+        tx.now,
+        incoming.chat.platform,
+        incoming.event,
+    ):
+        return False
+    _ready(tx, chat, tx.now)
+    return True
+
+
+def seen(tx: Tx, platform: str) -> list[Seen]:
+    """Return every chat with the time of its newest message, the newest first."""
+    waiting: dict[int, list[str]] = defaultdict(list)
+    for row in tx.all(
+        "SELECT chat_id, message FROM inbox WHERE done_at IS NULL AND attempts = 0"
+        " AND platform = ? ORDER BY chat_id, id",
+        platform,
+    ):
+        waiting[row["chat_id"]].append(row["message"])
+    rows = tx.all("SELECT * FROM chat WHERE platform = ? ORDER BY seen_at DESC", platform)
+    return [
+        Seen(chat=chat_of(row), sent_at=row["seen_at"], waiting=tuple(waiting[row["id"]]))
+        for row in rows
+    ]
+
+
+def _body(incoming: Incoming) -> str:
+    try:
+        return BODY.dump_json(incoming).decode()
+    except PydanticSerializationError:  # a lone surrogate; the transaction replaces it
+        return json.dumps(asdict(incoming), ensure_ascii=False)
+
+
+def _ready(tx: Tx, chat: int, at: int) -> None:
+    if tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", at, chat):
+        tx.tell(None)
+
+
+def _patience(tx: Tx, chat: int, *, default: int) -> int:
+    """Return until when what waits in an idle chat may be kept waiting for more."""
+    first = tx.one(
+        "SELECT ready_at FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT 1",
+        chat,
+    )
+    return first["ready_at"] + PARTIAL_MS if first else default
+
+
+def _chat(tx: Tx, incoming: Incoming) -> Row:
+    # An upsert, so that the row is locked before the inbox is written: the next worker's last
+    # look then either sees the message or comes before it is stored.
+    chat = incoming.chat
+    [row] = tx.all(
+        "INSERT INTO chat (platform, ref, is_private, title, seen_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title,"
+        " seen_at = CASE WHEN excluded.seen_at > chat.seen_at AND ? = 0"
+        " THEN excluded.seen_at ELSE chat.seen_at END"
+        " RETURNING id, is_leased",
+        chat.platform,
+        chat.ref,
+        int(chat.is_private),
+        chat.title,
+        incoming.sent_at,
+        int(incoming.is_alone),
+    )
+    return row
+
+
+def _meet(tx: Tx, incoming: Incoming, chat: int) -> None:
+    tx.run(
+        "INSERT INTO person (id, name, private_chat) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET name = excluded.name,"
+        " private_chat = COALESCE(excluded.private_chat, person.private_chat)",
+        incoming.person.id,
+        incoming.person.name,
+        chat if incoming.chat.is_private else None,
+    )
+
+
+def chat_of(row: Row) -> Chat:
+    """Make a chat of its row."""
+    return Chat(
+        platform=row["platform"],
+        ref=row["ref"],
+        is_private=bool(row["is_private"]),
+        title=row["title"],
+    )
