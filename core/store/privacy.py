@@ -9,6 +9,7 @@ forgotten.
 from collections.abc import Iterable, Sequence
 
 from core.kept import Kept, Stored
+from core.store.inbox import hush
 from core.store.people import CODE_MS
 from core.store.queue import check
 from core.store.spending import add_up, periods
@@ -114,17 +115,6 @@ def wipe(tx: Tx, rows: Iterable[Row]) -> None:
         tx.run("DELETE FROM receipt WHERE turn = ?", row["id"])
         tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["chat_id"], row["id"])
         hush(tx, row["id"])
-
-
-def hush(tx: Tx, message: int) -> None:
-    """Delete the words of a message; what waits to be sent in answer to it stays."""
-    tx.run("DELETE FROM dead WHERE inbox_id = ?", message)
-    tx.run(
-        "UPDATE inbox SET person = '', message = '', body = '', transcript = NULL,"
-        " done_at = COALESCE(done_at, ?), turn = COALESCE(turn, id) WHERE id = ?",
-        tx.now,
-        message,
-    )
 
 
 def anonymise(tx: Tx, row: Row, *, chat: int) -> None:

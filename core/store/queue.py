@@ -8,12 +8,13 @@ from dataclasses import replace
 from itertools import takewhile
 
 from core.errors import LeaseLostError
-from core.store.inbox import BODY, chat_of
+from core.store.inbox import bury, chat_of, hush, read
 from core.store.tx import Row, Tx
 from core.types import (
     MOST_FAILURES,
     ChatState,
     File,
+    Incoming,
     Lease,
     Outgoing,
     Turn,
@@ -22,13 +23,21 @@ from core.types import (
 LEASE_MS = 30_000
 LONGEST_WAIT_MS = 60_000
 MOST_MERGED = 50
+UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."
+
+# Ids of a chat and of a message in it that could not be read.
+Buried = tuple[int, int]
 
 
 def lease(
     tx: Tx, platforms: Sequence[str], limit: int
-) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-    """Lease the chats that have waited longest; say when the next becomes ready, in seconds."""
+) -> tuple[list[tuple[Lease, Outgoing | Turn]], float, list[Buried]]:
+    """Lease the chats that have waited longest; say when the next becomes ready, in seconds.
+
+    What cannot be read is buried, and told of last.
+    """
     taken: list[tuple[Lease, Outgoing | Turn]] = []
+    buried: list[Buried] = []
     soonest = tx.now + LONGEST_WAIT_MS
     for platform in platforms:
         rows = tx.all(
@@ -39,7 +48,7 @@ def lease(
         )
         for row in rows:
             held = _hold(tx, row)
-            work = _work(tx, held, row)
+            work = _work(tx, held, row, buried)
             if work:
                 taken.append((held, work))
         first = tx.one(
@@ -48,7 +57,7 @@ def lease(
         )
         if first and first["at"] is not None:
             soonest = min(soonest, first["at"])
-    return taken, max(0, soonest - tx.now) / 1000
+    return taken, max(0, soonest - tx.now) / 1000, buried
 
 
 def _hold(tx: Tx, row: Row) -> Lease:
@@ -76,14 +85,20 @@ def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
     }
 
 
-def advance(tx: Tx, held: Lease, sent: int | None = None) -> Outgoing | Turn | None:
-    """Mark a text as sent; return the next piece of work, or let the chat go."""
+def advance(
+    tx: Tx, held: Lease, sent: int | None = None
+) -> tuple[Outgoing | Turn | None, list[Buried]]:
+    """Mark a text as sent; return the next piece of work, or let the chat go.
+
+    What cannot be read is buried, and told of last.
+    """
+    buried: list[Buried] = []
     row = check(tx, held)
     if sent is not None:
         _note_sent(tx, sent)
     if row["is_off_record"]:
         tx.wipe()
-    return _work(tx, held, row)
+    return _work(tx, held, row, buried), buried
 
 
 def _note_sent(tx: Tx, sent: int) -> None:
@@ -146,14 +161,15 @@ def check(tx: Tx, held: Lease) -> Row:
     return row
 
 
-def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
-    """Make a turn of a chat's row and rows of the inbox."""
+def turn_of(tx: Tx, row: Row, found: Sequence[tuple[Row, Incoming]]) -> Turn:
+    """Make a turn of a chat's row, and of rows of the inbox with what they say."""
+    rows = [r for r, _ in found]
     transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
     posted, _ = _receipts(tx, rows[0]["id"])
     return Turn(
         ids=tuple(r["id"] for r in rows),
         kind=rows[0]["kind"],
-        messages=tuple(BODY.validate_json(r["body"]) for r in rows),
+        messages=tuple(incoming for _, incoming in found),
         state=ChatState(**{name: row[name] for name in ChatState.__slots__}),
         transcripts=transcripts,
         attempts=rows[0]["attempts"] + 1,
@@ -162,7 +178,7 @@ def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     )
 
 
-def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
+def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Turn | None:
     outgoing = unsent(tx, held)
     if outgoing:
         return outgoing
@@ -171,27 +187,48 @@ def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
         held.chat_id,
         MOST_MERGED,
     )
-    if rows and rows[-1]["ready_at"] <= tx.now:
-        return _take(tx, row, rows)
-    _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
-    return None
+    if not rows or rows[-1]["ready_at"] > tx.now:
+        _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
+        return None
+    mine = _first(rows)
+    stops = [r for r in rows[len(mine) :] if r["kind"] == "stop"]
+    found, lost = read([*mine, *stops])
+    for message in lost:
+        _bury(tx, row, message)
+        buried.append((held.chat_id, message["id"]))
+    if lost:
+        return unsent(tx, held)
+    said = [incoming for _, incoming in found[len(mine) :]]
+    turn = replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said))
+    for number in turn.ids:
+        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
+    return turn
 
 
-def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
+def _first(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of what is to be answered next, at once."""
     head = rows[0]
-    mine = [head]
-    if head["kind"] == "message":
-        mine = list(takewhile(lambda r: _is_alike(r, head), rows))
-    turn = turn_of(tx, row, mine)
-    for message in turn.ids:
-        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
-    stops = [r["body"] for r in rows[len(mine) :] if r["kind"] == "stop"]
-    return replace(turn, stops=tuple(map(BODY.validate_json, stops)))
+    if head["kind"] != "message":
+        return [head]
+    return list(takewhile(lambda row: _is_alike(row, head), rows))
 
 
 def _is_alike(row: Row, head: Row) -> bool:
     # A turn that is tried again stays as it was: what may be poison takes nothing with it.
     return all(row[name] == head[name] for name in ("kind", "person", "attempts"))
+
+
+def _bury(tx: Tx, chat: Row, message: Row) -> None:
+    """Give up a message that cannot be read, and say so to whoever wrote it."""
+    tx.run(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
+        *(chat["id"], message["id"], message["message"] or None, UNREADABLE, tx.now),
+    )
+    if chat["is_off_record"]:
+        return hush(tx, message["id"])
+    bury(tx, message["id"], "it could not be read")
+    tx.run("UPDATE inbox SET done_at = ?, turn = id WHERE id = ?", tx.now, message["id"])
+    return None
 
 
 def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:

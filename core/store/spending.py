@@ -4,10 +4,10 @@ Amounts of money are in micro-dollars. What is spent and held is kept for every 
 limited or not, so that a limit that is set today counts what was spent this morning.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from core.money import Level, Limit, Span, Standing, Unit
 from core.store.tx import Row, Tx
@@ -19,6 +19,9 @@ UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
 _SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
+# Where something is held: scope, subject and period of budgets.
+_Places = list[tuple[str, str, str]]
+_PLACES = TypeAdapter(_Places)
 _EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day, nowhere in particular
 
 
@@ -35,14 +38,14 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     for level in levels:
         if amounts[level.unit] > level.left:
             return Standing(refused=level, levels=tuple(levels))
-    places = [[limit.scope, limit.subject, row["period"]] for limit, row in budgets]
+    places: _Places = [(limit.scope, limit.subject, row["period"]) for limit, row in budgets]
     _move(tx, places, held_usd=usd, held_tokens=tokens)
     tx.run(
         "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)",
         name,
         usd,
         tokens,
-        json.dumps(places),
+        _PLACES.dump_json(places).decode(),
         tx.now + HOLD_MS,
     )
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
@@ -56,7 +59,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> None:
     calls = list(usage)
     _move(
         tx,
-        json.loads(row["budgets"]),
+        _places(row),
         held_usd=-row["usd"],
         held_tokens=-row["tokens"],
         spent_usd=sum(call.cost or 0 for call in calls),
@@ -102,7 +105,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
     row = _budget(tx, limit)
-    _move(tx, [[limit.scope, limit.subject, row["period"]]], **{f"granted_{unit}": amount})
+    _move(tx, [(limit.scope, limit.subject, row["period"])], **{f"granted_{unit}": amount})
 
 
 def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
@@ -153,8 +156,7 @@ def day_of(now: int) -> int:
 
 def _expire(tx: Tx) -> None:
     for row in tx.all("SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0", tx.now):
-        places = json.loads(row["budgets"])
-        _move(tx, places, held_usd=-row["usd"], held_tokens=-row["tokens"])
+        _move(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
     tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
 
@@ -213,7 +215,15 @@ def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
             yield level
 
 
-def _move(tx: Tx, places: Iterable[Sequence[Any]], **amounts: int) -> None:
+def _places(row: Row) -> _Places:
+    """Return where something is held; nowhere if it cannot be read: what was held there stays."""
+    try:
+        return _PLACES.validate_json(row["budgets"])
+    except ValidationError:
+        return []
+
+
+def _move(tx: Tx, places: _Places, **amounts: int) -> None:
     changes = ", ".join(f"{name} = {name} + ?" for name in amounts)  # our own names
     for scope, subject, period in places:
         tx.run(

@@ -1,6 +1,7 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
-from core.store.privacy import ANONYMOUS, erase, hush
+from core.store.inbox import bury, hush
+from core.store.privacy import ANONYMOUS, erase
 from core.store.queue import check, unsent
 from core.store.spending import settle, spend
 from core.store.tx import Row, Tx
@@ -18,13 +19,7 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
     for message in turn.ids:
         if outcome.buried:
-            tx.run(
-                "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
-                " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
-                outcome.buried,
-                tx.now,
-                message,
-            )
+            bury(tx, message, outcome.buried)
         tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
     for notice in outcome.notices:
         _notify(tx, notice)
