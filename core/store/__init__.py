@@ -225,6 +225,9 @@ class DatabaseStore:
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         await self._run(spending.grant, limit, unit, amount)
 
+    async def reset(self, limit: Limit) -> None:
+        await self._run(spending.reset, limit)
+
     async def totals(
         self,
         by: By,

@@ -108,6 +108,20 @@ def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     _move(tx, [(limit.scope, limit.subject, row["period"])], **{f"granted_{unit}": amount})
 
 
+def reset(tx: Tx, limit: Limit) -> None:
+    """Let what was spent in the present day or month count no longer; what is held still does.
+
+    What was granted stays, and so does the ledger.
+    """
+    tx.run(
+        "UPDATE budget SET spent_usd = 0, spent_tokens = 0, warned = ''"
+        " WHERE scope = ? AND subject = ? AND period = ?",
+        limit.scope,
+        limit.subject,
+        _period(_local(tx.now), limit.span),
+    )
+
+
 def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
     """Enter paid calls into the ledger, and into the sums of their day."""
     for call in usage:
