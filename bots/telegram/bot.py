@@ -7,7 +7,8 @@ from typing import Self
 import telegram
 
 from bots import live
-from bots.telegram.polling import MenuEntry, Polling
+from bots.telegram.menu import MenuEntry
+from bots.telegram.polling import Polling
 from bots.telegram.screen import Notes, TelegramScreen
 from bots.telegram.transport import AiohttpRequest, seconds
 from core.errors import DeliveryError, FetchError
