@@ -105,6 +105,22 @@ async def test_another_poller_is_named_once_and_outlived(
     assert caplog.text.count("another program") == 1
 
 
+async def test_a_webhook_that_was_set_meanwhile_is_named(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no other poller; what to do about it is said, and polling goes on once it is gone."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: telegram_server.updates.is_polled)
+        telegram_server.updates.set_webhook({"url": "https://bot.example"})
+        await telegram_server.until(lambda: "use deleteWebhook" in telegram_server.calls[-1].error)
+        telegram_server.private(ann).say(ann, "Hello")
+        telegram_server.updates.set_webhook(None)
+        await telegram_server.until(lambda: "Hello" in inbox.texts)
+    assert caplog.text.count("a webhook was set for this telegram bot") == 1
+    assert "another program" not in caplog.text
+
+
 async def test_trouble_on_the_line_is_reported_once_and_outlived(
     telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
 ) -> None:
