@@ -133,12 +133,16 @@ class Polling:
             log.warning(_RIVALS[is_webhook])
 
     async def _store(self, messages: Sequence[Read], inbox: Inbox) -> None:
-        """Have a batch stored, in order and all at once, so that its commits can be one.
+        """Have a batch stored: each chat's in order, all chats at once.
 
-        What the database had already taken in when it failed it knows at the next attempt.
+        A database that works side by side would not keep the order of what is handed over at
+        once. What it had already taken in when it failed it knows at the next attempt.
         """
-        while messages:
-            steps = [store(message, inbox) for message in messages]
+        chats: dict[str, list[Read]] = {}
+        for message in messages:
+            chats.setdefault(message.incoming.chat.ref, []).append(message)
+        while chats:
+            steps = [_store_in_order(chat, inbox) for chat in chats.values()]
             results = await asyncio.gather(*steps, return_exceptions=True)
             failures = [result for result in results if isinstance(result, BaseException)]
             for failure in failures:
@@ -159,3 +163,8 @@ class Polling:
             self._offset = max(ids) + 1
         elif updates:
             await self._pauses.wait("updates without ids")
+
+
+async def _store_in_order(messages: Sequence[Read], inbox: Inbox) -> None:
+    for message in messages:
+        await store(message, inbox)
