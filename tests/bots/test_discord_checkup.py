@@ -222,7 +222,7 @@ def test_the_links() -> None:
 @pytest.mark.parametrize(("left", "level"), [(101, "ok"), (100, "warning"), (0, "fault")])
 async def test_connections_that_are_left(server: DiscordServer, left: int, level: str) -> None:
     """A bot that connects again and again is warned before Discord resets its token."""
-    server.gateway.identifies = server.limits.identifies - left
+    server.gateway.starts.used = server.limits.identifies - left
     *_, found = await examined(server)
     assert found.level == level
     assert (

@@ -30,9 +30,16 @@ class Guild:
         is_available: False while an outage of Discord hides it.
     """
 
-    def __init__(self, server: "DiscordServer", name: str, owner: User) -> None:
+    def __init__(
+        self,
+        server: "DiscordServer",
+        name: str,
+        owner: User,
+        *,
+        id: int = 0,  # noqa: A002 - as Discord names it
+    ) -> None:
         self.server = server
-        self.id = server.clock.snowflake()
+        self.id = id or server.clock.snowflake()
         self.name = name
         self.owner = owner
         self.is_available = True
