@@ -1,14 +1,18 @@
 """What an owner can set about the platforms, on top of core's settings."""
 
+from typing import Annotated
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
 
+from bots.shards import Shards
 from core.settings import Key, Settings, Url
 
 TELEGRAM_API_URL = "https://api.telegram.org"
 # A shorter key, such as `ollama` or `none`, is no secret but a word that others use too.
 SHORTEST_SECRET = 8
+Range = Annotated[Shards | None, NoDecode, BeforeValidator(Shards.read)]
 
 
 class BotSettings(Settings):
@@ -28,6 +32,11 @@ class BotSettings(Settings):
         None, description="root of another server that speaks Discord's API; empty: Discord"
     )
     http_proxy_discord: Url | None = Field(None, description="proxy for Discord only")
+    discord_shards: Range = Field(
+        None,
+        description="connections to Discord: `4`, or `0-3/8` for the first four of eight; "
+        "empty: as many as it recommends",
+    )
 
     @property
     def has_platform(self) -> bool:
