@@ -18,6 +18,7 @@ from bots.discord.incoming import (
     may_post,
     wants_thread,
 )
+from bots.discord.refusals import keep
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
 from core.commands import BY_NAME, Command
@@ -49,7 +50,8 @@ class Interactions:
         rest: How to answer.
         commands: The table behind the menu.
         offers: What to suggest, by `Argument.offers`.
-        acknowledged: By interaction, what is done once Discord has heard from us, or never will.
+        acknowledged: By interaction, what is done once Discord has heard from us, or never will;
+            the last ones stay.
         pause: Seconds until a step of the database is tried again.
     """
 
@@ -102,9 +104,8 @@ class Interactions:
             else:
                 await self._take_in_asked(interaction, ticket, incoming, inbox)
         finally:
-            if not acknowledged.done():
-                acknowledged.set_result(None)
-            del self.acknowledged[key]
+            _settle(acknowledged)
+            keep(self.acknowledged, key, acknowledged)
 
     async def _take_in_asked(
         self, interaction: discord.Interaction, ticket: Ticket, incoming: Incoming, inbox: Inbox
@@ -161,7 +162,7 @@ class Interactions:
         except RefusedError as error:
             if error.code != _ACKNOWLEDGED:
                 log.warning("discord interaction %s: %s", ticket.interaction, error)
-        self.acknowledged[ticket.interaction].set_result(None)
+        _settle(self.acknowledged.get(ticket.interaction))
         return message
 
     async def _defer(self, ticket: Ticket) -> str:
@@ -187,6 +188,11 @@ class Interactions:
     async def _apologize(self, ticket: Ticket) -> None:
         with contextlib.suppress(DeliveryError, RefusedError):
             await self.rest.edit_by(ticket, "@original", Body(text=NOT_STORED))
+
+
+def _settle(acknowledged: "asyncio.Future[None] | None") -> None:
+    if acknowledged and not acknowledged.done():
+        acknowledged.set_result(None)
 
 
 def _threaded(incoming: Incoming, ticket: Ticket, message: str) -> Incoming:
