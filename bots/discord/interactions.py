@@ -38,6 +38,8 @@ MENU_SECONDS = 60.0
 # JSON error codes of the same page: it has heard from us already; it is too late.
 _ACKNOWLEDGED, _UNKNOWN = 40060, 10062
 
+# What nobody else on a server need read.
+_PERSONAL = ("id", "context")
 NOT_UNDERSTOOD = "I do not know this command; `/help` shows what I do know."
 NOT_STORED = "I was ended before I could take this in. Please ask again."
 
@@ -213,13 +215,14 @@ def _threaded(incoming: Incoming, ticket: Ticket, message: str) -> Incoming:
 def _ticket(interaction: discord.Interaction) -> Ticket:
     data = cast("Mapping[str, object]", interaction.data or {})
     command = BY_NAME.get(str(data.get("name")))
+    is_personal = interaction.guild_id is not None and data.get("name") in _PERSONAL
     return Ticket(
         application=str(interaction.application_id),
         interaction=str(interaction.id),
         token=interaction.token,
         user=str(interaction.user.id),
         created_at=int(time.time() * 1000),  # by our clock, as is the end of its life
-        is_hidden=bool(command and (command.is_for_owners or command.is_for_hosts)),
+        is_hidden=is_personal or bool(command and (command.is_for_owners or command.is_for_hosts)),
     )
 
 

@@ -183,6 +183,18 @@ async def test_commands_in_their_spelling(
     ]
 
 
+async def test_what_concerns_nobody_else_is_hidden(
+    discord_server: DiscordServer, ann: User, school: Channel, direct: Channel
+) -> None:
+    """Ids, what is remembered, and what hosts see, on servers; a question is for all."""
+    async with serving(discord_server, Inbox()):
+        asked = [school.slash(ann, name) for name in ("id", "context", "settings", "new")]
+        asked.append(direct.slash(ann, "id"))
+        for question in asked:
+            await until(partial(is_thinking, question))
+    assert [question.is_ephemeral for question in asked] == [True, True, True, False, False]
+
+
 async def test_suggestions(discord_server: DiscordServer, ann: User, direct: Channel) -> None:
     """What is typed is completed from what there is."""
     async with serving(discord_server, Inbox()):
