@@ -102,7 +102,7 @@ class Starts:
         self._terms = Terms()
         self._asked_at = -math.inf
         self._used = 0
-        self._pending: set[int] = set()
+        self._pending: dict[int, bool] = {}  # whether a place was kept for it
         self._is_told = False
         self._keys: dict[int, _Key] = {}
 
@@ -127,16 +127,15 @@ class Starts:
             await asyncio.sleep(min(self._terms.reset_seconds + 1, LONGEST_WAIT_SECONDS))
             await self.terms()
         self._is_told = False
-        self._pending.add(shard)
+        self._pending[shard] = True
         key, now = self._key(shard), time.monotonic()
         place = max(now, key.slot)
         key.slot = place + PAUSE_SECONDS + MARGIN_SECONDS
         await asyncio.sleep(place - now)
 
     def leave(self, shard: int) -> None:
-        """Give up what `wait` has reserved, if it was not used."""
-        if shard in self._pending:
-            self._pending.discard(shard)
+        """Give up what was kept for a shard, if it was not used."""
+        if self._pending.pop(shard, False):
             self._key(shard).slot -= PAUSE_SECONDS + MARGIN_SECONDS
 
     async def begin(self, shard: int, *, refusals: int) -> None:
@@ -153,7 +152,7 @@ class Starts:
             await self.terms()
             if self._left(shard) <= 0:
                 raise UsedUpError
-        self._pending.add(shard)
+        self._pending.setdefault(shard, False)
         if refusals:
             most = PAUSE_SECONDS * min(2 ** (refusals - 1), MOST_PAUSES)
             await asyncio.sleep(random.uniform(0, most))  # noqa: S311 - jitter
@@ -161,12 +160,12 @@ class Starts:
         async with key.lock:
             await asyncio.sleep(key.free_at - time.monotonic())
             key.free_at = time.monotonic() + PAUSE_SECONDS + MARGIN_SECONDS
-        self._pending.discard(shard)
+        self._pending.pop(shard, None)
         self._used += 1
 
     def _left(self, shard: int) -> int:
         """Return how many sessions may begin, besides those that others here are about to."""
-        return self._terms.free - self._used - len(self._pending - {shard})
+        return self._terms.free - self._used - len(self._pending.keys() - {shard})
 
     def _key(self, shard: int) -> _Key:
         return self._keys.setdefault(shard % self._terms.at_once, _Key())

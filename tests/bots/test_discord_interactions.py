@@ -152,7 +152,7 @@ async def test_a_thread_is_a_chat_of_its_own(
     inbox = Inbox()
     async with serving(discord_server, inbox):
         asked = school.slash(ann, "chat", prompt="Let us talk", thread=True)
-        await until(lambda: inbox.messages)
+        await until(lambda: inbox.messages and inbox.messages[0].chat.ref != str(school.id))
         assert asked.original
     [message] = inbox.messages
     assert message.chat.ref == str(asked.original.id)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from bots.discord import starts
+from bots.discord import connection, starts
 from bots.settings import BotSettings
 from bots.shards import Shards
 from core.commands import COMMANDS
@@ -240,6 +240,46 @@ async def test_when_a_days_sessions_are_used_up_it_waits(
         task.cancel()
         await asyncio.wait({task})
     assert caplog.text.count("no further connection") == 1
+
+
+@pytest.mark.usefixtures("quick_starts")
+async def test_a_lost_session_waits_for_the_next_day_too(
+    server: DiscordServer,
+    ann: User,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What cannot be begun now is not tried, and what was missed meanwhile is caught up."""
+    monkeypatch.setattr(starts, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(starts, "FRESH_SECONDS", 0.0)
+    server.limits = Limits(identifies=FEW_STARTS)
+    direct = server.direct(ann)
+    async with serving(server, "") as [inbox]:
+        inbox.known = [seen(direct, 0)]
+        server.gateway.starts.used = FEW_STARTS
+        server.gateway.invalidate()
+        direct.say(ann, "Hello")
+        await until(lambda: "no further connection for 24.0 h" in caplog.text)
+        server.advance(24 * 3600 + 1)
+        await until(lambda: inbox.texts == ["Hello"])
+    assert server.gateway.identifies == 2
+
+
+@pytest.mark.usefixtures("quick_starts")
+async def test_many_lost_sessions_begin_one_after_the_other(
+    server: DiscordServer, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long some of them wait; the SDK gives up after a while, and we before it."""
+    monkeypatch.setattr(connection, "LONGEST_START", 0.4)
+    server.limits = Limits(identify_seconds=QUICK)
+    channels = places(server, ann, 6)
+    async with serving(server, "6") as [inbox]:
+        inbox.known = [seen(channel, 0) for channel in channels]
+        server.gateway.invalidate()
+        say(server, ann, channels, "Hello")
+        await until(lambda: len(server.gateway.shards) == 6)
+        await until(lambda: len(inbox.messages) == len(channels))
+    assert server.remarks == []
 
 
 def calls(server: DiscordServer, name: str) -> int:
