@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -82,7 +83,7 @@ async def check_discord(
             yield finding
     else:
         yield _refused(application, _way(chosen))
-    for finding in _about_gateway(gateway, _way(chosen), chosen.discord_shards):
+    for finding in _about_gateway(gateway, chosen):
         yield finding
 
 
@@ -127,16 +128,22 @@ def _about_places(application: Mapping[str, Any]) -> Finding:
     return ok(", ".join(places) or "it can be added to servers")
 
 
-def _about_gateway(answer: _Answer, way: Way, shards: Shards | None) -> Iterator[Finding]:
+def _about_gateway(answer: _Answer, chosen: BotSettings) -> Iterator[Finding]:
+    shards = chosen.discord_shards
     try:
         terms = Terms.read(answer.found)
     except MALFORMED:
         terms = Terms()
     if not terms.url:
-        yield _refused(answer, way)
+        yield _refused(answer, _way(chosen))
         return
     if shards:
         yield _about_shards(terms, shards)
+        if not shards.is_all and isinstance(chosen.database, Path):
+            yield warning(
+                f"no other process can share the SQLite file, so nobody hears but shards {shards}",
+                fix="empty DISCORD_SHARDS, or set DATABASE_URL to a PostgreSQL database",
+            )
     yield _about_starts(terms, len(shards.ids) if shards else terms.shards)
 
 

@@ -249,13 +249,20 @@ async def test_shards_that_are_set(
 ) -> None:
     """Fewer than Discord recommends are soon refused, and far more cost starts."""
     server.shards = 3
-    *_, found, gateway = await examined(server, discord_shards=spelled)
+    shared = {"database_url": "postgresql://127.0.0.1/causerie"}
+    *_, found, gateway = await examined(server, discord_shards=spelled, **shared)
     assert (found.level, text in found.text) == (level, True)
     assert level == "ok" or "part 3 shards among its processes" in found.fix
     server.gateway.starts.used = 989
     *_, found = await examined(server)
     assert (found.level, gateway.level) == ("fault", "ok")
     assert found.text.endswith("too few for 3 shards")
+
+
+async def test_a_range_that_nobody_completes(server: DiscordServer) -> None:
+    """A SQLite file belongs to one process, so that the other shards have none."""
+    *_, found, _ = await examined(server, discord_shards="0-3/8")
+    assert (found.level, "nobody hears but shards 0-3/8" in found.text) == ("warning", True)
 
 
 async def test_a_gateway_that_says_nonsense() -> None:
