@@ -73,6 +73,7 @@ class DiscordBot:
             pause=pause,
         )
         self._offering: asyncio.Task[None] | None = None
+        self._gateway: Gateway | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,7 +99,7 @@ class DiscordBot:
         Raises:
             SettingsError: The token is refused.
         """
-        gateway = Gateway(
+        self._gateway = Gateway(
             token=self._token,
             proxy=self._proxy,
             pause=self._pause,
@@ -111,7 +112,12 @@ class DiscordBot:
                 pause=self._pause,
             ),
         )
-        await gateway.run()
+        await self._gateway.run()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
+        return self._gateway is not None and self._gateway.is_connected
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat, or as the answer to its interaction.

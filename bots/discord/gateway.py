@@ -68,6 +68,12 @@ class Gateway:
         self._prepare = prepare
         self._open = listening
         self._failures = 0
+        self._listening: Listening | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Discord tells us what happens."""
+        return self._listening is not None and self._listening.is_connected
 
     async def run(self) -> None:
         """Listen until cancelled.
@@ -96,7 +102,7 @@ class Gateway:
             self._prepare(str(client.application_id))
             if address := await self._address():
                 discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
-            listening = self._open(client)
+            listening = self._listening = self._open(client)
             tasks = [
                 asyncio.create_task(client.connect()),
                 asyncio.create_task(listening.run()),
@@ -108,6 +114,7 @@ class Gateway:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
+                self._listening = None
                 await listening.close()
             for task in done:
                 task.result()

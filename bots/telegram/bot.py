@@ -70,6 +70,7 @@ class TelegramBot:
         self._pause = pause
         self._largest_file = largest_file
         self._notes = Notes()
+        self._polling: Polling | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,8 +93,15 @@ class TelegramBot:
         Raises:
             SettingsError: The token is refused.
         """
-        polling = Polling(self._bot, self._request, commands=self._commands, pause=self._pause)
-        await polling.run(inbox)
+        self._polling = Polling(
+            self._bot, self._request, commands=self._commands, pause=self._pause
+        )
+        await self._polling.run(inbox)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
+        return self._polling is not None and self._polling.is_listening
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat.

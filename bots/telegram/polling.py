@@ -111,6 +111,12 @@ class Polling:
         self._offset = 0
         self._next_complaint = 0.0
         self._menu_at = 0.0 if commands else math.inf
+        self._is_heard = False
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether requests for messages are answered."""
+        return self._is_heard and not self._pauses.failures
 
     async def run(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled, each batch until it is stored.
@@ -132,6 +138,7 @@ class Polling:
     async def _start(self) -> telegram.User:
         me = await self._introduce()
         self._pauses.end()
+        self._is_heard = True
         log.info("telegram bot @%s is listening", me.username)
         return me
 
@@ -174,7 +181,9 @@ class Polling:
 
         None after a failure and the pause it costs.
         """
-        patience = int(min(POLL_SECONDS, max(1.0, self._menu_at - time.monotonic())))
+        # After a failure, it shall soon be known that it goes on.
+        longest = POLL_SECONDS if self.is_listening else 1
+        patience = int(min(longest, max(1.0, self._menu_at - time.monotonic())))
         query = urlencode({"offset": self._offset, "timeout": patience, **_BATCH})
         try:
             updates = await self._request.post(
@@ -186,6 +195,7 @@ class Polling:
             await self._introduce()  # which tells a revoked token from a server out of order
             return None
         except telegram.error.Conflict:
+            self._is_heard = False
             self._complain()
             await asyncio.sleep(self._pauses.first)
             return None
@@ -199,6 +209,7 @@ class Polling:
             await self._pauses.wait("no list of updates")
             return None
         self._pauses.end()
+        self._is_heard = True
         return updates
 
     def _complain(self) -> None:

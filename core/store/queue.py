@@ -186,7 +186,8 @@ def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     for message in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
     stops = [r["body"] for r in rows[len(mine) :] if r["kind"] == "stop"]
-    return replace(turn, stops=tuple(map(BODY.validate_json, stops)))
+    waited = max(0, tx.now - head["ready_at"]) / 1000
+    return replace(turn, stops=tuple(map(BODY.validate_json, stops)), waited=waited)
 
 
 def _is_alike(row: Row, head: Row) -> bool:
