@@ -1,14 +1,28 @@
 """What an owner can set about the platforms, on top of core's settings."""
 
+from typing import Annotated
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from core.settings import Key, Settings, Url
 
 TELEGRAM_API_URL = "https://api.telegram.org"
 # A shorter key, such as `ollama` or `none`, is no secret but a word that others use too.
 SHORTEST_SECRET = 8
+LAST_PORT = 65_535
+
+
+def _check_listen(value: str) -> str:
+    host, _, port = value.strip().rpartition(":")
+    if value.strip().lower() == "off":
+        return "off"
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
+        raise ValueError("should look like 127.0.0.1:9464, or be off")
+    return value.strip()
+
+
+Listen = Annotated[str, AfterValidator(_check_listen)]
 
 
 class BotSettings(Settings):
@@ -28,6 +42,10 @@ class BotSettings(Settings):
         None, description="root of another server that speaks Discord's API; empty: Discord"
     )
     http_proxy_discord: Url | None = Field(None, description="proxy for Discord only")
+    health_listen: Listen = Field(
+        "127.0.0.1:9464",
+        description="where monitors ask how it runs, as host:port; `off`: nowhere",
+    )
 
     @property
     def has_platform(self) -> bool:
