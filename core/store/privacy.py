@@ -22,6 +22,8 @@ _THEIR_CHATS = (
     " WHERE id = ? UNION SELECT chat_id FROM usage_day WHERE person = ?"
 )
 
+_CHATS = f"SELECT * FROM chat WHERE id IN ({_THEIR_CHATS})"  # noqa: S608 - our own words
+
 
 def kept(tx: Tx, held: Lease, turn: Turn) -> Kept:
     """Count what is stored about somebody, and note that they may want it deleted."""
@@ -63,7 +65,7 @@ def may_forget(tx: Tx, held: Lease, turn: Turn) -> bool:
 
 def erase(tx: Tx, person: str) -> None:
     """Delete what is stored about somebody."""
-    chats = _chats(tx, person)
+    chats = tx.lock(f"{_CHATS} ORDER BY id", *(person,) * 3)  # no answer is committed meanwhile
     wipe(tx, tx.all("SELECT id, chat_id FROM inbox WHERE person = ? ORDER BY id", person))
     for chat in chats:
         is_theirs = bool(chat["is_private"])
@@ -156,7 +158,7 @@ def nowhere(tx: Tx) -> int:
 def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
     # Who alone wrote in a chat is named by it: their costs move to a chat that is nowhere.
     target = nowhere(tx) if is_theirs else chat
-    whose = "chat_id = ? AND (person = ? OR ?)"
+    whose = "chat_id = ? AND (person = ? OR 1 = ?)"
     tx.run(
         f"UPDATE usage SET person = ?, chat_id = ?, turn = NULL WHERE {whose}",  # noqa: S608
         ANONYMOUS,
@@ -209,11 +211,11 @@ def stored(tx: Tx, person: str) -> Stored:
 
 def _chats(tx: Tx, person: str) -> Sequence[Row]:
     """Return the chats in which somebody wrote."""
-    return tx.all(f"SELECT * FROM chat WHERE id IN ({_THEIR_CHATS})", *(person,) * 3)  # noqa: S608
+    return tx.all(_CHATS, *(person,) * 3)
 
 
 def _any(values: Sequence[object]) -> str:
-    return f"({', '.join('?' * len(values))})"
+    return f"({', '.join('?' * len(values)) or 'NULL'})"
 
 
 def _count(tx: Tx, rest: str, *values: object, what: str = "COUNT(*)") -> int:

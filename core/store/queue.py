@@ -21,6 +21,7 @@ from core.types import (
 
 LEASE_MS = 30_000
 LONGEST_WAIT_MS = 60_000
+LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
 
 
@@ -31,24 +32,31 @@ def lease(
     taken: list[tuple[Lease, Outgoing | Turn]] = []
     soonest = tx.now + LONGEST_WAIT_MS
     for platform in platforms:
-        rows = tx.all(
+        most = limit - len(taken)
+        rows = tx.lock(
             "SELECT * FROM chat WHERE platform = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?",
             platform,
             tx.now,
-            limit - len(taken),
+            most,
+            skip=True,
         )
         for row in rows:
             held = _hold(tx, row)
             work = _work(tx, held, row)
             if work:
                 taken.append((held, work))
-        first = tx.one(
-            "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
-            platform,
-        )
-        if first and first["at"] is not None:
-            soonest = min(soonest, first["at"])
+        soonest = min(soonest, _first(tx, platform, is_full=len(rows) == most))
     return taken, max(0, soonest - tx.now) / 1000
+
+
+def _first(tx: Tx, platform: str, *, is_full: bool) -> int:
+    """Return when a chat becomes ready; soon, for one that another transaction had locked."""
+    [first] = tx.all(
+        "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
+        platform,
+    )
+    at: int = tx.now + LONGEST_WAIT_MS if first["at"] is None else first["at"]
+    return at if at > tx.now or is_full else tx.now + LOCKED_MS
 
 
 def _hold(tx: Tx, row: Row) -> Lease:
@@ -135,15 +143,15 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
 
 
 def check(tx: Tx, held: Lease) -> Row:
-    """Return the chat's row.
+    """Return the chat's row, and keep it from changing.
 
     Raises:
         LeaseLostError: The lease is not its newest.
     """
-    row = tx.one("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
-    if not row:
+    found = tx.lock("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
+    if not found:
         raise LeaseLostError("Another worker has taken this chat over.")
-    return row
+    return found[0]
 
 
 def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
@@ -166,7 +174,7 @@ def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
     outgoing = unsent(tx, held)
     if outgoing:
         return outgoing
-    rows = tx.all(
+    rows = tx.lock(
         "SELECT * FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT ?",
         held.chat_id,
         MOST_MERGED,

@@ -256,4 +256,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "INSERT INTO chore (name, at) VALUES ('wiped', 0)",
     ),
+    (
+        # Which process of many does what only one may, and for how long.
+        """
+        CREATE TABLE lead (
+            name TEXT PRIMARY KEY,
+            who TEXT NOT NULL,
+            until BIGINT NOT NULL
+        )
+        """,
+    ),
 )

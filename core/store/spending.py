@@ -48,11 +48,15 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
 
 
-def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> None:
-    """Put what was really spent in the place of what was held; once, however often it is asked."""
-    row = tx.one("SELECT * FROM hold WHERE name = ?", name)
-    if not row:
-        return
+def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
+    """Put what was really spent in the place of what was held; once, however often it is asked.
+
+    False if nothing is held, maybe because this was done before.
+    """
+    found = tx.all("DELETE FROM hold WHERE name = ? RETURNING *", name)
+    if not found:
+        return False
+    [row] = found
     calls = list(usage)
     _move(
         tx,
@@ -62,7 +66,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> None:
         spent_usd=sum(call.cost or 0 for call in calls),
         spent_tokens=sum(call.tokens for call in calls),
     )
-    tx.run("DELETE FROM hold WHERE name = ?", name)
+    return True
 
 
 def release(tx: Tx, name: str) -> None:
@@ -152,7 +156,8 @@ def day_of(now: int) -> int:
 
 
 def _expire(tx: Tx) -> None:
-    for row in tx.all("SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0", tx.now):
+    late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
+    for row in tx.lock(late, tx.now, skip=True):
         places = json.loads(row["budgets"])
         _move(tx, places, held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])

@@ -10,10 +10,11 @@ from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
     """Commit what a turn ended in: history, usage, outbox, inbox."""
     row = check(tx, held)
-    settle(tx, turn.hold, outcome.usage)
-    if _is_forgotten(tx, turn):
-        spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
-        return None
+    is_settled = settle(tx, turn.hold, outcome.usage)
+    if _is_done(tx, turn):
+        if is_settled:
+            spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
+        return unsent(tx, held, turn.id)
     _remember(tx, row, turn, outcome)
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
     for message in turn.ids:
@@ -47,14 +48,21 @@ def heard(
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     settle(tx, hold, transcript.usage)
-    if _is_forgotten(tx, turn):
-        return spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
-    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
-    return spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
+    if _is_done(tx, turn):
+        spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
+    elif tx.run(
+        "UPDATE inbox SET transcript = ? WHERE id = ? AND transcript IS NULL",
+        transcript.text,
+        turn.ids[index],
+    ):  # or else it was committed before, only that nobody heard of it
+        spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
 
 
-def _is_forgotten(tx: Tx, turn: Turn) -> bool:
-    """Say whether the person had everything of theirs deleted, elsewhere, while it was at work."""
+def _is_done(tx: Tx, turn: Turn) -> bool:
+    """Say whether a turn is done: committed, only that nobody heard of it, or forgotten.
+
+    Somebody may have had everything of theirs deleted, elsewhere, while it was at work.
+    """
     return not tx.one("SELECT 1 FROM inbox WHERE id = ? AND done_at IS NULL", turn.id)
 
 

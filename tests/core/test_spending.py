@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
 from core.models import Price
 from core.money import Limit
 from core.protocols import Store
-from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Restart, Usage, Voice
 from core.usage import Caps, dollars
 from tests.core.house import OFFICE, OWNER, House
@@ -23,11 +21,8 @@ EVERYBODY = Limit(scope="all", subject="", span="day")
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 async def spent(store: Store) -> int:
