@@ -5,10 +5,12 @@ import contextlib
 import functools
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from core import metrics
 from core.errors import DeliveryError, GoneError, StoreError
 from core.reply import Posted, Reply
 from core.types import File
@@ -130,6 +132,8 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
         typing.cancel()
         try:
             pause = await _update(reply, screen, screen.render(text, is_final=False))
+            if not length:
+                metrics.observe("visible", time.monotonic() - reply.grown_at)
             length = len(text)
         except GoneError:
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ class Reply:
         self.key = key
         self.to = to
         self.text = ""
+        self.grown_at = 0.0
         self.files: tuple[File, ...] = ()
         self.is_final = False
         self.posted = [Posted(ref=ref) for ref in posted]
@@ -67,6 +69,8 @@ class Reply:
 
     def grow(self, text: str) -> None:
         """Show `text`, the whole of it, in place of what stood before; never waits."""
+        if text and not self.text:
+            self.grown_at = time.monotonic()
         self.text = text
         self._changed.set()
 
