@@ -5,7 +5,8 @@ limited or not, so that a limit that is set today counts what was spent this mor
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +19,7 @@ KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
-_SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
+SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
 # Where something is held: scope, subject and period of budgets.
 _Places = list[tuple[str, str, str]]
 _PLACES = TypeAdapter(_Places)
@@ -134,33 +135,64 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
             *(chat, turn, person, call.purpose, call.model, *amounts),
             *(int(call.is_estimated), call.cost, tx.now),
         )
-        add_up(
-            tx,
-            {
-                "day": day_of(tx.now),
-                "person": person,
-                "chat_id": chat,
-                "model": call.model,
-                "purpose": call.purpose,
-                "calls": 1,
-                "input": call.input,
-                "cached": call.cached,
-                "output": call.output,
-                "milliseconds": milliseconds,
-                "cost": call.cost or 0,
-                "unpriced": int(call.cost is None),
-            },
+        key = {"person": person, "chat_id": chat, "model": call.model, "purpose": call.purpose}
+        sums = {
+            "calls": 1,
+            "input": call.input,
+            "cached": call.cached,
+            "output": call.output,
+            "milliseconds": milliseconds,
+            "cost": call.cost or 0,
+            "unpriced": int(call.cost is None),
+        }
+        day = {"day": day_of(tx.now)}
+        _add_up(tx, day | key | sums)
+        _add(tx, "usage_all", day | sums)
+
+
+def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
+    """Let another person and chat have the sum of a day; with one that is alike, it becomes one.
+
+    Args:
+        tx: The transaction.
+        row: Of usage_day.
+        person: Whose it becomes.
+        chat: Where it is entered then.
+    """
+    _add_up(tx, dict(row) | {name: -row[name] for name in SUMMED})
+    _add_up(tx, dict(row) | {"person": person, "chat_id": chat})
+    for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
+        tx.run(
+            f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"  # noqa: S608
+            " AND model = ? AND purpose = ? AND calls = 0",
+            *(number, row["person"], row["chat_id"], row["model"], row["purpose"]),
         )
 
 
-def add_up(tx: Tx, row: Mapping[str, object]) -> None:
-    """Add to the sums of a day, chat, person, model and purpose; `row` names every column."""
+def _add_up(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Add to the sums of a day and its month; `row` names every column of usage_day."""
+    rest = {name: value for name, value in row.items() if name != "day"}
+    _add(tx, "usage_day", row)
+    _add(tx, "usage_month", {"month": _month(row["day"])} | rest)
+
+
+def _add(tx: Tx, table: str, row: Mapping[str, Any]) -> None:
+    key = ", ".join(name for name in row if name not in SUMMED)
+    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMMED)
     tx.run(
-        f"INSERT INTO usage_day ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-        " ON CONFLICT (day, person, chat_id, model, purpose) DO UPDATE SET "
-        + ", ".join(f"{name} = usage_day.{name} + excluded.{name}" for name in _SUMMED),
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
+        f" ON CONFLICT ({key}) DO UPDATE SET {sums}",
         *row.values(),
     )
+
+
+def month_of(day: date) -> int:
+    """Return the month of a day, in months since January 1970."""
+    return (day.year - 1970) * 12 + day.month - 1
+
+
+def _month(day: int) -> int:
+    return month_of(date.fromordinal(day + _EPOCH))
 
 
 def day_of(now: int) -> int:
