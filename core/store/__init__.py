@@ -1,6 +1,7 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from core.types import (
 )
 
 __all__ = ["DatabaseStore", "open_store"]
+
+log = logging.getLogger(__name__)
 
 
 async def open_store(where: Path | str, *, clock: Clock | None = None) -> "DatabaseStore":
@@ -89,13 +92,17 @@ class DatabaseStore:
     async def lease(
         self, platforms: Sequence[str], limit: int
     ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        return await self._run(queue.lease, platforms, limit)
+        taken, seconds, buried = await self._run(queue.lease, platforms, limit)
+        _tell(buried)
+        return taken, seconds
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
         return await self._run(queue.renew, leases)
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
-        return await self._run(queue.advance, lease, sent)
+        work, buried = await self._run(queue.advance, lease, sent)
+        _tell(buried)
+        return work
 
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         await self._run(queue.release, lease, turn)
@@ -221,6 +228,9 @@ class DatabaseStore:
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         await self._run(spending.grant, limit, unit, amount)
 
+    async def reset(self, limit: Limit) -> None:
+        await self._run(spending.reset, limit)
+
     async def totals(
         self,
         by: By,
@@ -230,3 +240,8 @@ class DatabaseStore:
         chat: int | None = None,
     ) -> list[Total]:
         return await self._run(totals.totals, by, since, person, chat)
+
+
+def _tell(buried: Iterable[queue.Buried]) -> None:
+    for chat, message in buried:
+        log.error("message cannot be read and was buried chat=%d inbox=%d", chat, message)
