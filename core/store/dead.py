@@ -174,6 +174,6 @@ def _ask_anew(tx: Tx, rows: Iterable[Row]) -> None:
         values = dict(message) | changes
         del values["id"]
         tx.run(
-            f"INSERT INTO inbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608
+            f"INSERT INTO inbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
             *values.values(),
         )

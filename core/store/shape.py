@@ -30,7 +30,7 @@ class Table:
     @property
     def select(self) -> str:
         """The query for all of its rows, in no order."""
-        return f"SELECT {', '.join(self.columns)} FROM {self.name}"  # noqa: S608 - our own words
+        return f"SELECT {', '.join(self.columns)} FROM {self.name}"
 
     def index(self, column: str) -> int:
         """Return where in a row a column stands."""
