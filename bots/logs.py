@@ -68,9 +68,7 @@ class _Work(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if work := tracing.current():
-            record.chat = work.chat
-            if work.turn is not None:
-                record.turn = work.turn
+            record.chat, record.turn = work.chat, work.turn
             if work.span:
                 record.trace = work.span.trace
         return True

@@ -59,7 +59,7 @@ class Bot(Protocol):
 
     Attributes:
         name: The `platform` of its chats.
-        claim: What only one process at a time may listen to.
+        claim: What only one process at a time may listen to; empty if any number may.
     """
 
     name: str
@@ -384,6 +384,12 @@ class Store(Protocol):
 
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         """Allow so much more in the present day or month."""
+
+    async def reset(self, limit: Limit) -> None:
+        """Let what was spent in the present day or month count no longer toward a limit.
+
+        What is held goes on to count, also once it is settled; the ledger stays as it is.
+        """
 
     async def depth(self) -> Depth:
         """Count what waits, so cheaply that it can be asked every few seconds."""

@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.crash.program import START_SECONDS
 from tests.crash.world import World, served
 from tests.numbers import Numbers
 from tests.servers.openai import broken, rate_limited
+from tests.servers.postgres import PostgresServer
 
 ANYWHERE = "127.0.0.1:0"
 DEFAULT_PORT = 9464
@@ -169,3 +171,40 @@ async def test_a_chosen_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
         assert w.log().startswith(f"HEALTH_LISTEN: cannot listen on 127.0.0.1:{port}")
     taken.close()
     await taken.wait_closed()
+
+
+async def test_each_role_says_whether_it_is_ready(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """Who listens, who stands by for them, and who answers, over one database."""
+    name = postgres_server.create()
+    expected = {
+        "listen": {"process": "ok", "store": "ok", "telegram": "ok"},
+        "work": {"process": "ok", "store": "ok", "worker": "ok"},
+    }
+    async with World(tmp_path, Telegram(), DATABASE_URL=postgres_server.url(name)) as world:
+        async with AsyncExitStack() as stack:
+            for role in ("listen", "listen", "work"):
+                with socket.create_server(("127.0.0.1", 0)) as free:
+                    address = f"127.0.0.1:{free.getsockname()[1]}"
+                program = world.program("-m", "bots", role, HEALTH_LISTEN=address)
+                await stack.enter_async_context(program)
+                session = await stack.enter_async_context(
+                    aiohttp.ClientSession(f"http://{address}")
+                )
+                await answering(session)
+                assert (await ready(session))["checks"] == expected[role]
+        assert "Traceback" not in world.log()
+    postgres_server.drop(name)
+
+
+async def answering(session: aiohttp.ClientSession) -> None:
+    """Wait until it answers at all."""
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            try:
+                async with session.get("/healthz") as answer:
+                    assert answer.status == 200
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.05)

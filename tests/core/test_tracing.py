@@ -160,6 +160,26 @@ async def test_a_call_of_the_model_says_what_it_consumed(
     assert collector.resource["service.name"] == "talker"
 
 
+async def test_a_call_that_came_to_nothing(used: Store, collector: Collector) -> None:
+    """It consumed nothing, and no model answered."""
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        if prompt and models:
+            raise ModelError("The model cannot be reached.")
+        yield Usage(purpose="chat", model="never")
+
+    async with AsyncExitStack() as stack:
+        await open_tracing(stack)
+        house = House(store=used, model=StandInModel(script))
+        async with house.running():
+            await house.ask("hi")
+    [call] = collector.named("chat gpt-4o")
+    assert call.values["gen_ai.usage.input_tokens"] == 0
+    assert "gen_ai.response.model" not in call.values
+
+
 async def test_what_goes_out_later_is_a_trace_of_its_own(
     used: Store, collector: Collector
 ) -> None:
