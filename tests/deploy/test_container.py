@@ -78,6 +78,9 @@ def test_a_container_can_do_nothing(image: Image, tmp_path: Path) -> None:
     rights = dict(re.findall(r"(Cap\w+|NoNewPrivs):\s+(\w+)", tried("cat /proc/self/status")))
     assert rights.pop("NoNewPrivs") == "1"
     assert {int(value, 16) for value in rights.values()} == {0}
+    # What a new volume takes over.
+    data = (image.root / "data").stat()
+    assert (data.st_uid, data.st_gid, data.st_mode & 0o777) == (USER, USER, 0o700)
 
 
 async def test_a_container_answers_and_ends(image: Image, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_a_service_answers_and_is_started_again(image: Image, tmp_path: Pa
             assert said.startswith("Created symlink")
             await listening(world)
             world.ask(room)
-            world.ledger = Ledger(state / "causerie.db")
+            world.ledger = Ledger(f"sqlite:///{state}/causerie.db")
             await world.settle()
             assert not world.unanswered(room)
             await machine.call("systemctl", "kill", "--signal=SIGKILL", "causerie")
