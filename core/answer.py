@@ -1,12 +1,13 @@
 """One answer of the model: a prompt in, a growing text and its usage out."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from core import tokens
 from core.errors import BudgetError, ContextLengthError, ModelError
 from core.protocols import ChatModel
-from core.types import Cut, Delta, Message, Purpose, Restart, Usage
+from core.types import Cut, Delta, Message, Purpose, Restart, Usage, Waiting
 from core.usage import Purse
 
 
@@ -48,31 +49,47 @@ class Answer:
     is_complete: bool = False
     is_asked: bool = False
 
-    async def stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
+    async def stream(
+        self,
+        model: ChatModel,
+        show: Callable[[str], None],
+        *,
+        tell: Callable[[Waiting], None] | None = None,
+    ) -> None:
         """Ask the model and call `show` with the whole text whenever it has grown.
 
         A failure ends in `error`, with what was written kept.
+
+        Args:
+            model: Who is asked.
+            show: See above.
+            tell: Called when there is something to tell of the wait for the model.
 
         Raises:
             ContextLengthError: The prompt was too long after all; ask again with a shorter one.
         """
         prompt = self.prompt
         self.is_asked = True
+        events = model.stream(prompt.messages, models=prompt.models, limit=prompt.limit)
         try:
-            async for event in model.stream(
-                prompt.messages, models=prompt.models, limit=prompt.limit
-            ):
-                match event:
-                    case Delta(text=text):
-                        self.text += text
-                        show(self.text)
-                    case Restart():
-                        self.text = ""
-                        await self.hold()
-                    case Cut():
-                        self.cut = event
-                    case _:
-                        self._enter(event)
+            # Closed at once, so that whoever leaves does not keep others waiting.
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    match event:
+                        case Delta(text=text):
+                            self.text += text
+                            show(self.text)
+                        case Restart():
+                            self.text = ""
+                            await self.hold()
+                        case Cut():
+                            self.cut = event
+                        case Waiting():
+                            self.is_asked = event.ahead is None
+                            if tell:
+                                tell(event)
+                        case _:
+                            self._enter(event)
             self.is_complete = True
         except ContextLengthError:
             self.is_asked = False

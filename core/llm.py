@@ -72,7 +72,7 @@ class OpenAIChat:
 
     async def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Yield the reply; see `core.protocols.ChatModel`, and `core.retry` for what is retried.
 
         A call that broke after its first chunk is reported like any other, its usage

@@ -1,7 +1,7 @@
 """The outside world, as core sees it: one protocol per edge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
@@ -102,10 +102,11 @@ class ChatModel(Protocol):
 
     def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Yield the reply piece by piece, a Restart where it begins anew, a Usage per call.
 
-        A Cut says that the model did not come to its end.
+        A Cut says that the model did not come to its end. While it cannot be asked yet, a
+        Waiting comes now and then.
 
         Args:
             prompt: System messages first.

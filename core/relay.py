@@ -198,10 +198,18 @@ class Relay:
         else:
             outgoing = work
         if outgoing is None:
+            await self._take_back(reply)
             return await self._insist(self._store.next, held.lease)
         reply.settle(outgoing.text, files=outgoing.files)
         await self._deliver(reply)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
+
+    async def _take_back(self, reply: Reply) -> None:
+        """See that nothing stands of a reply that came to nothing, a note, say."""
+        if reply.posted:
+            reply.settle("")
+            with contextlib.suppress(DeliveryError):
+                await self._bots[reply.chat.platform].deliver(reply)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
         turn = work.id if isinstance(work, Turn) else work.turn

@@ -26,7 +26,7 @@ class Posted:
 class Reply:
     """What a bot delivers: first a growing preview, then the final text.
 
-    The relay writes (`grow`, `close`, `settle`), the bot reads. Both calls of
+    The relay writes (`grow`, `note`, `close`, `settle`), the bot reads. Both calls of
     `Bot.deliver` for one answer get the same object, so that what the first has posted
     (`posted`) the second edits. Files follow the final text, and are never edited. After a
     crash, `posted` and `attached` come back from the store.
@@ -55,6 +55,7 @@ class Reply:
         self.to = to
         self.text = ""
         self.files: tuple[File, ...] = ()
+        self.is_note = False
         self.is_final = False
         self.posted = [Posted(ref=ref) for ref in posted]
         self.attached = attached
@@ -64,7 +65,15 @@ class Reply:
 
     def grow(self, text: str) -> None:
         """Show `text`, the whole of it, in place of what stood before; never waits."""
+        self._show(text, is_note=False)
+
+    def note(self, text: str) -> None:
+        """Show `text` likewise, though it is no part of the answer."""
+        self._show(text, is_note=True)
+
+    def _show(self, text: str, *, is_note: bool) -> None:
         self.text = text
+        self.is_note = is_note
         self._changed.set()
 
     def close(self) -> None:

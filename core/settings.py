@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     chat_model: Names = Field(
         CHAT_MODELS, description="chat models: the preferred one, then fallbacks"
     )
+    model_concurrency: int | None = Field(
+        None,
+        ge=1,
+        description="most answers that the model writes at once, for this process; further ones "
+        "wait in line; empty: any number, 2 with the embedded model",
+    )
     speech_model: Names = Field(
         SPEECH_MODELS, description="transcription models: the preferred one, then fallbacks"
     )

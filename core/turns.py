@@ -262,7 +262,7 @@ class Turns:
             working.lead = _above(heard, recalled.left_out if recalled else 0)
             working.answer = answer
             try:
-                return await answer.stream(self._model, working.show)
+                return await answer.stream(self._model, working.show, tell=working.tell)
             except ContextLengthError:
                 log.warning("prompt too long chat=%d", working.lease.chat_id)
                 if not self._memory.tighten(answer.prompt.models):
