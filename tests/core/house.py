@@ -63,6 +63,7 @@ class House:
 
     Attributes:
         store: What the relay uses; a faulty one, maybe.
+        more: Further platforms, by name.
         first: Number of the first message; a second house over a store begins higher.
     """
 
@@ -82,11 +83,12 @@ class House:
     context_tokens: int | None = None
     tells_date: bool = False
     pace: Pace = QUICK
+    more: Mapping[str, StandInBot] = field(default_factory=dict)
     most_chats: int = 500
     first: int = 1
 
     def __post_init__(self) -> None:
-        bots = {"desk": self.bot}
+        bots = {"desk": self.bot, **self.more}
         self.numbers = itertools.count(self.first)
         self.access = Access(self.store, mode=self.mode, owners=(OWNER.id,), allowed=self.allowed)
         self.memory = Memory(self.store, context_tokens=self.context_tokens)
