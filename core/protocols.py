@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.kept import Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
-from core.people import Admitted, Known, Pairing
+from core.people import Admitted, Known, Pairing, Pause
 from core.reply import Reply
 from core.types import (
     Chat,
@@ -318,6 +318,9 @@ class Store(Protocol):
 
     async def ask(self, person: str, *, turn: int) -> Pairing:
         """Return somebody's request to be let in; its code holds for an hour."""
+
+    async def ration(self, person: str, *, turn: int, most: int) -> Pause | None:
+        """Let a turn of somebody's pass, unless `most` others were within a minute."""
 
     async def decide(self, who: str, status: str) -> Known | None:
         """Make somebody `approved` or `denied`, by id or code; None if there is no such one."""

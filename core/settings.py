@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     allowed: Names = Field(
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
     )
+    user_per_minute: int | None = Field(
+        None, ge=1, description="most questions of a person that are answered in a minute"
+    )
     user_daily_usd: Dollars | None = Field(
         None, description="most dollars that a person may cost in a day, such as 0.50"
     )

@@ -131,6 +131,7 @@ class Turns:
         if turn.kind == "stop":
             return await self._command(working)
         await self._access.check(turn.messages[0], turn=turn.id)
+        await self._access.ration(turn)
         return await self._converse(working)
 
     async def _is_stopped(self, working: Working) -> bool:
@@ -163,6 +164,8 @@ class Turns:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if refusal := self._refusal(command, turn.person):
             return Outcome(text=refusal)
+        if command.is_paid:
+            await self._access.ration(turn)
         called = Called(
             rooms=self._rooms,
             lease=working.lease,

@@ -185,8 +185,14 @@ def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     turn = turn_of(tx, row, mine)
     for message in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
-    stops = [r["body"] for r in rows[len(mine) :] if r["kind"] == "stop"]
-    return replace(turn, stops=tuple(map(BODY.validate_json, stops)))
+    stops = tx.all(
+        "SELECT body FROM inbox WHERE chat_id = ? AND id > ? AND kind = 'stop' AND done_at IS NULL"
+        " ORDER BY id LIMIT ?",
+        row["id"],
+        turn.ids[-1],
+        MOST_MERGED,
+    )
+    return replace(turn, stops=tuple(BODY.validate_json(r["body"]) for r in stops))
 
 
 def _is_alike(row: Row, head: Row) -> bool:

@@ -74,6 +74,7 @@ class House:
     mode: Mode = "open"
     allowed: Sequence[str] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
+    per_minute: int | None = None
     caps: Caps = field(default_factory=dict)
     savings: Sequence[str] = ()
     models: Sequence[str] = ("gpt-4o", "other")
@@ -90,7 +91,13 @@ class House:
     def __post_init__(self) -> None:
         bots = {"desk": self.bot, **self.more}
         self.numbers = itertools.count(self.first)
-        self.access = Access(self.store, mode=self.mode, owners=(OWNER.id,), allowed=self.allowed)
+        self.access = Access(
+            self.store,
+            mode=self.mode,
+            owners=(OWNER.id,),
+            allowed=self.allowed,
+            per_minute=self.per_minute,
+        )
         self.memory = Memory(self.store, context_tokens=self.context_tokens)
         self.spending = Spending(
             self.store, prices=self.prices.get, caps=self.caps, savings=self.savings
