@@ -385,5 +385,11 @@ class Store(Protocol):
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         """Allow so much more in the present day or month."""
 
+    async def reset(self, limit: Limit) -> None:
+        """Let what was spent in the present day or month count no longer toward a limit.
+
+        What is held goes on to count, also once it is settled; the ledger stays as it is.
+        """
+
     async def close(self) -> None:
         """Finish what is queued and close the database."""

@@ -156,12 +156,13 @@ class Relay:
     async def _lease_ready(self) -> None:
         free = min(self._most_chats - len(self._held), MOST_LEASED)
         self._wake.clear()
-        self._platforms.rotate()  # so that none takes every place that becomes free
         try:
             work, wait = await self._store.lease(tuple(self._platforms), free)
         except StoreError as error:
             log.warning("cannot lease: %s", error)
             work, wait = [], self._pace.store
+        if work:
+            self._platforms.rotate()  # so that none takes every place that becomes free
         for lease, first in work:
             held = _Held(lease=lease)
             held.take(first)

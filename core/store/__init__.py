@@ -1,6 +1,7 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -27,8 +28,10 @@ from core.types import (
 
 __all__ = ["DatabaseStore", "open_store"]
 
+log = logging.getLogger(__name__)
 
-async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore":
+
+async def open_store(where: Path | str, *, clock: Clock | None = None) -> "DatabaseStore":
     """Open the database, creating it or bringing it to the newest schema where needed.
 
     A SQLite file belongs to one process, so that the leases which a crash left in it are free. A
@@ -36,7 +39,7 @@ async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore
 
     Args:
         where: File of a SQLite database, or URL of a PostgreSQL one.
-        clock: Tells the milliseconds since 1970.
+        clock: Tells the milliseconds since 1970; None for the database's own.
 
     Raises:
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
@@ -45,7 +48,7 @@ async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore
         from core.store.postgres import open_postgres  # noqa: PLC0415 - an optional extra
 
         return DatabaseStore(await open_postgres(where, clock=clock))
-    database = await open_sqlite(where, clock=clock)
+    database = await open_sqlite(where, clock=clock or now)
     try:
         await database.run(queue.release_all)
     except StoreError:
@@ -86,13 +89,17 @@ class DatabaseStore:
     async def lease(
         self, platforms: Sequence[str], limit: int
     ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        return await self._run(queue.lease, platforms, limit)
+        taken, seconds, buried = await self._run(queue.lease, platforms, limit)
+        _tell(buried)
+        return taken, seconds
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
         return await self._run(queue.renew, leases)
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
-        return await self._run(queue.advance, lease, sent)
+        work, buried = await self._run(queue.advance, lease, sent)
+        _tell(buried)
+        return work
 
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         await self._run(queue.release, lease, turn)
@@ -221,6 +228,9 @@ class DatabaseStore:
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         await self._run(spending.grant, limit, unit, amount)
 
+    async def reset(self, limit: Limit) -> None:
+        await self._run(spending.reset, limit)
+
     async def totals(
         self,
         by: By,
@@ -230,3 +240,8 @@ class DatabaseStore:
         chat: int | None = None,
     ) -> list[Total]:
         return await self._run(totals.totals, by, since, person, chat)
+
+
+def _tell(buried: Iterable[queue.Buried]) -> None:
+    for chat, message in buried:
+        log.error("message cannot be read and was buried chat=%d inbox=%d", chat, message)

@@ -102,8 +102,10 @@ def _sums(tx: Tx, before: int) -> int:
 def _private(tx: Tx, rows: Sequence[Row]) -> set[int]:
     """Return which chats of some rows name somebody by being theirs alone."""
     chats = {row["chat_id"] for row in rows}
+    if not chats:
+        return set()
     marks = ", ".join("?" * len(chats))
-    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({marks})", *chats)  # noqa: S608
+    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({marks})", *chats)
     return {row["id"] for row in found}
 
 

@@ -257,6 +257,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO chore (name, at) VALUES ('wiped', 0)",
     ),
     (
+        # Which process of many does what only one may, and for how long.
+        """
+        CREATE TABLE lead (
+            name TEXT PRIMARY KEY,
+            who TEXT NOT NULL,
+            until BIGINT NOT NULL
+        )
+        """,
+    ),
+    (
         # When the minute began in which somebody asks, how many of their turns were let pass in
         # it, the last of these, and the turn that told them to wait (0: none).
         "ALTER TABLE person ADD COLUMN minute_at BIGINT NOT NULL DEFAULT 0",

@@ -20,35 +20,39 @@ _NAMES: dict[By, str] = {
     " WHERE id = chat_id)",
 }
 
+_GROUPS: dict[By, str] = {"chat": "chat_id", "person": "usage_day.person", "all": "1"}
+
 
 def totals(
     tx: Tx, by: By, since: date | None, person: str | None, chat: int | None
 ) -> list[Total]:
     """Return sums of the ledger since a day, the dearest first; those of days in their order."""
     key, name = _KEYS[by], _NAMES.get(by, "''")
+    bounds: dict[str, object] = {"day >= ?": since.toordinal() - _EPOCH if since else 0}
+    if person is not None:
+        bounds["person = ?"] = person
+    if chat is not None:
+        bounds["chat_id = ?"] = chat
+    where, values = " AND ".join(bounds), tuple(bounds.values())
     rows = tx.all(
-        f"SELECT {key} AS id, {name} AS name, SUM(calls) AS calls, SUM(input) AS input,"  # noqa: S608 - our own words
+        f"SELECT {key} AS id, {name} AS name, SUM(calls) AS calls, SUM(input) AS input,"
         " SUM(cached) AS cached, SUM(output) AS output, SUM(milliseconds) AS milliseconds,"
-        " SUM(cost) AS cost, SUM(unpriced) AS unpriced FROM usage_day WHERE day >= ?"
-        " AND (? IS NULL OR person = ?) AND (? IS NULL OR chat_id = ?) GROUP BY 1, 2"
+        f" SUM(cost) AS cost, SUM(unpriced) AS unpriced FROM usage_day WHERE {where}"
+        f" GROUP BY {_GROUPS.get(by, '1, 2')}"
         " ORDER BY SUM(cost) DESC, SUM(input) + SUM(output) DESC",
-        since.toordinal() - _EPOCH if since else 0,
-        person,
-        person,
-        chat,
-        chat,
+        *values,
     )
     found = [
         Total(
             id=_day(row["id"]) if by == "day" else row["id"],
             name=row["name"] or row["id"],
-            calls=row["calls"],
-            input=row["input"],
-            cached=row["cached"],
-            output=row["output"],
-            seconds=row["milliseconds"] / 1000,
-            cost=row["cost"],
-            unpriced=row["unpriced"],
+            calls=int(row["calls"]),
+            input=int(row["input"]),
+            cached=int(row["cached"]),
+            output=int(row["output"]),
+            seconds=int(row["milliseconds"]) / 1000,
+            cost=int(row["cost"]),
+            unpriced=int(row["unpriced"]),
         )
         for row in rows
     ]

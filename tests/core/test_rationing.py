@@ -1,13 +1,9 @@
 """How often people are answered: owners may say how many questions a minute."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from core.people import Pause
 from core.protocols import Store
-from core.store import open_store
 from core.store.sqlite import now
 from core.types import Voice
 from tests.core.house import OFFICE, OWNER, House
@@ -35,14 +31,6 @@ class Ahead:
 def clock() -> Ahead:
     """The clock of `store`."""
     return Ahead()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: Ahead) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db", clock=clock)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
