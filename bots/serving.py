@@ -100,7 +100,10 @@ async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
 
 
 async def _listen(bot: Bot, inbox: Inbox, store: Store) -> None:
-    """Let a bot listen, while no other process does in its place."""
+    """Let a bot listen, while no other process does in its place if only one may."""
+    if not bot.claim:
+        log.info("listening bot=%s", bot.name)
+        return await bot.listen(inbox)
     while True:
         async with store.lead(f"listen {bot.claim}") as lost:
             log.info("listening bot=%s", bot.name)
@@ -130,12 +133,18 @@ async def _tidy(store: Store, days: int | None) -> None:
 def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
     """Open a bot for every platform that has a token, or else the terminal."""
     if chosen.telegram_bot_token:
-        from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
+        from bots.telegram import Hook, TelegramBot  # noqa: PLC0415 - the SDK takes its time
 
+        hook = chosen.telegram_webhook_url and Hook(
+            url=chosen.telegram_webhook_url,
+            secret=chosen.webhook_secret,
+            listen=chosen.telegram_webhook_listen,
+        )
         telegram = TelegramBot(
             token=chosen.telegram_bot_token.get_secret_value(),
             api_url=chosen.telegram_api_url,
             proxy=chosen.http_proxy_telegram,
+            hook=hook or None,
             commands=COMMANDS,
         )
         stack.push_async_callback(telegram.close)

@@ -59,7 +59,7 @@ class Bot(Protocol):
 
     Attributes:
         name: The `platform` of its chats.
-        claim: What only one process at a time may listen to.
+        claim: What only one process at a time may listen to; empty if any number may.
     """
 
     name: str

@@ -19,7 +19,7 @@ from core.types import (
     Turn,
 )
 
-LEASE_MS = 30_000
+LEASE_MS = 15_000
 LONGEST_WAIT_MS = 60_000
 LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50

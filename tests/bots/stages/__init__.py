@@ -14,6 +14,7 @@ __all__ = ["LARGEST_FILE", "STAGES", "TROUBLES", "Stage", "until"]
 STAGES: Mapping[str, Callable[[], AbstractAsyncContextManager[Stage]]] = {
     "telegram-private": telegram.private_chat,
     "telegram-group": telegram.group,
+    "telegram-webhook": telegram.webhook,
     "discord-direct": discord.direct,
     "discord-channel": discord.channel,
     "discord-command": discord.command,
