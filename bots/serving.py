@@ -158,6 +158,7 @@ def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Itera
             proxy=chosen.http_proxy_discord,
             commands=COMMANDS,
             offers=offers(chosen),
+            shards=chosen.discord_shards,
         )
         stack.push_async_callback(discord.close)
         yield discord

@@ -6,8 +6,17 @@ import re
 from typing import Annotated
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import NoDecode
 
+from bots.shards import Shards
 from core.settings import Key, Settings, Url
 
 TELEGRAM_API_URL = "https://api.telegram.org"
@@ -15,6 +24,7 @@ TELEGRAM_API_URL = "https://api.telegram.org"
 WEBHOOK_PORTS = (None, 443, 80, 88, 8443)
 # A shorter key, such as `ollama` or `none`, is no secret but a word that others use too.
 SHORTEST_SECRET = 8
+Range = Annotated[Shards | None, NoDecode, BeforeValidator(Shards.read)]
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # Bot API 10.1, setWebhook.secret_token
 _WEBHOOK_PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
@@ -79,6 +89,11 @@ class BotSettings(Settings):
         None, description="root of another server that speaks Discord's API; empty: Discord"
     )
     http_proxy_discord: Url | None = Field(None, description="proxy for Discord only")
+    discord_shards: Range = Field(
+        None,
+        description="connections to Discord: `4`, or `0-3/8` for the first four of eight; "
+        "empty: as many as it recommends",
+    )
 
     @field_validator("telegram_webhook_url")
     @classmethod

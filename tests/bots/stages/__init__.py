@@ -5,6 +5,7 @@ A new platform is one more entry of STAGES.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from tests.bots.stages import console, discord, telegram
 from tests.bots.stages.stage import LARGEST_FILE, TROUBLES, Stage, until
@@ -18,5 +19,7 @@ STAGES: Mapping[str, Callable[[], AbstractAsyncContextManager[Stage]]] = {
     "discord-direct": discord.direct,
     "discord-channel": discord.channel,
     "discord-command": discord.command,
+    "discord-channel-worker": partial(discord.channel, has_worker=True),
+    "discord-command-worker": partial(discord.command, has_worker=True),
     "console": console.terminal,
 }
