@@ -5,10 +5,12 @@ import contextlib
 import functools
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from core import metrics
 from core.errors import DeliveryError, GoneError, StoreError
 from core.reply import Posted, Reply
 from core.types import File
@@ -131,6 +133,8 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
         is_note = reply.is_note
         try:
             pause = await _update(reply, screen, screen.render(text, is_final=False))
+            if not (length or is_note):
+                metrics.observe("visible", time.monotonic() - reply.grown_at)
             length = 0 if is_note else len(text)
         except GoneError:
             return

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from core import tokens
+from core import metrics, tokens
 from core.breaker import Breaker
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
-from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
+from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Itself, and in a region of its own (eu.api.openai.com). Other servers refuse calls with a
+# parameter that they do not know, such as prompt_cache_key; 2026-11.
+_OPENAI = re.compile(r"^(?:[a-z]+\.)?api\.openai\.com$")
 # After the finish_reason only the usage is to come, after [DONE] only the end of the response,
 # which must be read if the connection is to serve again. An answer waits no longer for them.
 _USAGE_SECONDS = 2.0
@@ -55,6 +61,9 @@ class OpenAIChat:
     ) -> None:
         self._connection = Connection(
             key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
+        )
+        self._is_openai = (
+            _OPENAI.search(urlsplit(base_url or OPENAI_URL).hostname or "") is not None
         )
         self._backoff_seconds = backoff_seconds
         self._temperature = temperature
@@ -175,6 +184,8 @@ class OpenAIChat:
         }
         if "max_completion_tokens" in refused:
             body["max_tokens"] = limit
+        if self._is_openai:
+            body["prompt_cache_key"] = _cache_key(prompt)
         if self._temperature is not None:
             body["temperature"] = self._temperature
         return {name: value for name, value in body.items() if name not in refused}
@@ -192,6 +203,9 @@ class OpenAIChat:
         seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
         if self._breaker.is_down(model):
             seconds = None
+        metrics.count(metrics.MODEL_FAILURES, model, failure.cause)
+        if seconds is not None:
+            metrics.retried("model")
         log.info(
             "model call failed model=%s cause=%s status=%s code=%s attempt=%d again=%s",
             model,
@@ -210,6 +224,16 @@ class OpenAIChat:
             if name not in self._failing:
                 log.warning("model %s does not answer, %s does", name, model)
                 self._failing.add(name)
+
+
+def _cache_key(prompt: Sequence[Message]) -> str:
+    """Name what all prompts of a chat begin with, as long as a cache of them is of use.
+
+    OpenAI sends prompts to where others of the same first 256 tokens and the same key went, up to
+    some 15 a minute: without a key, chats with a long persona would push each other away.
+    """
+    start = "\0".join(worded(message) for message in prompt[:2])
+    return hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerator[str]:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
-from core.kept import Kept, Stored
+from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing, Pause
 from core.reply import Reply
@@ -65,6 +65,10 @@ class Bot(Protocol):
     name: str
     claim: str
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
+
     async def listen(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled.
 
@@ -105,8 +109,7 @@ class ChatModel(Protocol):
     ) -> AsyncGenerator[ModelEvent]:
         """Yield the reply piece by piece, a Restart where it begins anew, a Usage per call.
 
-        A Cut says that the model did not come to its end. While it cannot be asked yet, a
-        Waiting comes now and then.
+        A Cut: the model did not come to its end; a Waiting: it cannot be asked yet.
 
         Args:
             prompt: System messages first.
@@ -264,9 +267,8 @@ class Store(Protocol):
     ) -> bool:
         """Let memory start at `new` with `summary`.
 
-        False if its start is no longer `old`, or if a part of its history was deleted since the
-        chat was in the state that said `erased`. The usage is entered into the ledger either way,
-        in place of what was held.
+        False if its start is no longer `old`, or a part of its history was deleted since it was in
+        the state that said `erased`. The usage takes the place of what was held either way.
         """
 
     async def forget(self, lease: Lease) -> None:
@@ -390,6 +392,9 @@ class Store(Protocol):
 
         What is held goes on to count, also once it is settled; the ledger stays as it is.
         """
+
+    async def depth(self) -> Depth:
+        """Count what waits, so cheaply that it can be asked every few seconds."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

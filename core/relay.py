@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core import metrics
 from core.errors import (
     CauserieError,
     DeliveryError,
@@ -23,6 +24,8 @@ from core.errors import (
 )
 from core.protocols import Bot, Store
 from core.reply import Reply
+from core.told import tell, working_on
+from core.tracing import Step
 from core.turns import Turns
 from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from core.working import Working
@@ -130,6 +133,7 @@ class Relay:
         self._is_draining = False
         self._clearance = asyncio.Event()
         self._clearance.set()
+        self.is_leasing = False
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -142,6 +146,7 @@ class Relay:
             await asyncio.shield(leasing)
         finally:
             self._is_draining = True
+            self.is_leasing = False
             self._wake.set()
             await self._drain(leasing)
             heart.cancel()
@@ -162,7 +167,9 @@ class Relay:
         self._wake.clear()
         try:
             work, wait = await self._store.lease(tuple(self._platforms), free)
+            self.is_leasing = True
         except StoreError as error:
+            self.is_leasing = False
             log.warning("cannot lease: %s", error)
             work, wait = [], self._pace.store
         if work:
@@ -172,13 +179,15 @@ class Relay:
             held.take(first)
             self._held[_place(lease.chat)] = held
             held.task = asyncio.create_task(self._serve(held, first))
+        metrics.HELD_CHATS.set(len(self._held))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
 
     async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
         try:
             while work and not self._is_draining:
-                work = await self._do(held, work)
+                with working_on(held.lease, work):
+                    work = await self._do(held, work)
                 held.take(work)
                 if self._is_full:
                     break  # others may wait for a place
@@ -190,6 +199,7 @@ class Relay:
                 await self._store.release(held.lease, turn=held.turn)
             raise
         except LeaseLostError:
+            metrics.LEASES_LOST.inc()
             log.warning("lease lost chat=%d", held.lease.chat_id)
         except CauserieError as error:
             log.warning("work failed chat=%d: %s", held.lease.chat_id, error)
@@ -200,15 +210,18 @@ class Relay:
         finally:
             if self._held.get(_place(held.lease.chat)) is held:
                 del self._held[_place(held.lease.chat)]
+                metrics.HELD_CHATS.set(len(self._held))
             self._wake.set()
 
     async def _retry_later(self, held: _Held) -> None:
         failures = held.work.failures if held.work else 0
+        metrics.retried("turn" if held.turn else "outbox")
         with contextlib.suppress(StoreError):
             await self._store.postpone(held.lease, self._backoff(failures + 1), failed=held.work)
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
+        began = time.monotonic()
         if isinstance(work, Turn):
             outgoing = await self._answer(held, work, reply)
         else:
@@ -217,8 +230,12 @@ class Relay:
             await self._take_back(reply)
             return await self._insist(self._store.next, held.lease)
         reply.settle(outgoing.text, files=outgoing.files)
-        if seconds := await self._deliver(reply):
+        with Step("deliver"):
+            seconds = await self._deliver(reply)
+        if seconds:
             return await self._insist(self._store.postpone, held.lease, seconds)
+        if isinstance(work, Turn):
+            metrics.observe("total", work.waited + time.monotonic() - began)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
 
     async def _take_back(self, reply: Reply) -> None:
@@ -245,6 +262,9 @@ class Relay:
         await self._insist(self._store.posted, key, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
+        if turn.attempts == 1:
+            metrics.observe("waiting", turn.waited)
+        log.debug("turn begins events=%s", [message.event for message in turn.messages])
         began = time.monotonic()
         working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
@@ -254,25 +274,26 @@ class Relay:
             if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()
-            outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
+            with Step("commit"):
+                outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
             held.work = outgoing
             await preview
         finally:
             preview.cancel()
-        _log_turn(held.lease.chat_id, turn, outcome, time.monotonic() - began)
+        tell(held.lease, turn, outcome, time.monotonic() - began)
         self._settle(working, outcome)
         return outgoing
 
     async def _work(self, held: _Held, working: Working) -> Outcome:
         if held.is_stopped:
-            return Outcome()
+            return Outcome(ending="stopped")
         try:
             async with asyncio.timeout(None) as held.stop:
                 return await self._turns.work(working)
         except TimeoutError:
             if not held.stop or not held.stop.expired():
                 raise
-            return await working.outcome()
+            return replace(await working.outcome(), ending="stopped")
         finally:
             held.stop = None
 
@@ -287,6 +308,7 @@ class Relay:
                 raise
             except StoreError as error:
                 log.warning("cannot commit, trying again: %s", error)
+                metrics.retried("store")
                 await asyncio.sleep(self._pace.store)
 
     async def _deliver(self, reply: Reply) -> float:
@@ -300,6 +322,7 @@ class Relay:
                 log.warning("reply dropped key=%d: %s", reply.key, error)
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
+                metrics.retried("delivery")
                 pause = error.retry_after or self._backoff(attempt)
                 if pause > (BUSY_PATIENT_SECONDS if self._is_full else PATIENT_SECONDS):
                     return error.retry_after or max(pause, PATIENT_SECONDS)
@@ -348,8 +371,8 @@ class Relay:
     async def _renew(self) -> None:
         tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
         lost = await self._store.renew([held.lease for held in self._held.values()])
-        for chat in lost & tasks.keys():
-            tasks[chat].cancel()
+        ended = [tasks[chat].cancel() for chat in lost & tasks.keys()]
+        metrics.LEASES_LOST.inc(sum(ended))
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -368,21 +391,3 @@ class Relay:
 
 def _place(chat: Chat) -> tuple[str, str]:
     return chat.platform, chat.ref
-
-
-def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
-    calls = outcome.usage
-    costs = [call.cost for call in calls]
-    log.info(
-        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d usd=%s seconds=%.2f",
-        chat,
-        turn.id,
-        turn.kind,
-        turn.person.id,
-        calls[-1].model if calls else "-",
-        sum(call.input for call in calls),
-        sum(call.cached for call in calls),
-        sum(call.output for call in calls),
-        "?" if None in costs else f"{sum(cost or 0 for cost in costs) / 1_000_000:.6f}",
-        seconds,
-    )

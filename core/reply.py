@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ class Reply:
         self.key = key
         self.to = to
         self.text = ""
+        self.grown_at = 0.0
         self.files: tuple[File, ...] = ()
         self.is_note = False
         self.is_final = False
@@ -68,6 +70,8 @@ class Reply:
 
     def grow(self, text: str) -> None:
         """Show `text`, the whole of it, in place of what stood before; never waits."""
+        if text and (self.is_note or not self.text):
+            self.grown_at = time.monotonic()
         self._show(text, is_note=False)
 
     def note(self, text: str) -> None:

@@ -88,7 +88,6 @@ async def test_a_platform_takes_turns_with_others(store: Store) -> None:
     async with house.running():
         await shop.until(1)
         assert len(house.bot.sent) < len(OTHERS) // 2
-        await house.bot.until(len(OTHERS))
 
 
 async def test_a_long_flood_wait_takes_no_place(store: Store) -> None:
