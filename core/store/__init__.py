@@ -11,7 +11,7 @@ from core import metrics
 from core.errors import LeaseLostError, StoreError
 from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
-from core.people import Admitted, Known, Pairing
+from core.people import Admitted, Known, Pairing, Pause
 from core.store import depth as depths
 from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
 from core.store.optional import need_psycopg
@@ -216,6 +216,9 @@ class DatabaseStore:
 
     async def ask(self, person: str, *, turn: int) -> Pairing:
         return await self._run(people.ask, person, turn)
+
+    async def ration(self, person: str, *, turn: int, most: int) -> Pause | None:
+        return await self._run(people.ration, person, turn, most)
 
     async def decide(self, who: str, status: str) -> Known | None:
         return await self._run(people.decide, who, status)

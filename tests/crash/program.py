@@ -63,6 +63,12 @@ class Program:
         assert self._process
         return self._process
 
+    @property
+    def megabytes(self) -> int:
+        """The most memory it has ever had, on Linux."""
+        status = Path(f"/proc/{self._running.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
     async def kill(self) -> None:
         """End it by SIGKILL, wherever it is."""
         if self._running.returncode is None:
