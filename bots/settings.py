@@ -39,6 +39,15 @@ def _check_address(value: str) -> str:
     return value.strip()
 
 
+def _check_listen(value: str) -> str:
+    if value.strip().lower() == "off":
+        return "off"
+    try:
+        return _check_address(value)
+    except ValueError:
+        raise ValueError("should look like 127.0.0.1:9464, or be off") from None
+
+
 def _check_webhook(value: str) -> str:
     parts = _split(value.strip())
     if parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:
@@ -59,6 +68,7 @@ def _split(url: str) -> SplitResult:
 
 
 Address = Annotated[str, AfterValidator(_check_address)]
+Listen = Annotated[str, AfterValidator(_check_listen)]
 WebhookUrl = Annotated[str, AfterValidator(_check_webhook)]
 
 
@@ -93,6 +103,10 @@ class BotSettings(Settings):
         None,
         description="connections to Discord: `4`, or `0-3/8` for the first four of eight; "
         "empty: as many as it recommends",
+    )
+    health_listen: Listen = Field(
+        "127.0.0.1:9464",
+        description="where monitors ask how it runs, as host:port; `off`: nowhere",
     )
 
     @field_validator("telegram_webhook_url")

@@ -1,12 +1,15 @@
 """One answer of the model: a prompt in, a growing text and its usage out."""
 
+import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from core import tokens
+from core import metrics, tokens
 from core.errors import BudgetError, ContextLengthError, ModelError
 from core.protocols import ChatModel
-from core.types import Cut, Delta, Message, Purpose, Restart, Usage
+from core.tracing import Step
+from core.types import Cut, Delta, Message, Purpose, Restart, Usage, Waiting
 from core.usage import Purse
 
 
@@ -36,6 +39,7 @@ class Answer:
         cut: How the model fell short of its end; None if it did not.
         is_complete: The model ended the answer itself.
         is_asked: The model may have begun to work.
+        asked_at: When, by `time.monotonic`; 0 once it has said something.
     """
 
     prompt: Prompt
@@ -47,38 +51,94 @@ class Answer:
     cut: Cut | None = None
     is_complete: bool = False
     is_asked: bool = False
+    asked_at: float = 0.0
 
-    async def stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
+    async def stream(
+        self,
+        model: ChatModel,
+        show: Callable[[str], None],
+        *,
+        tell: Callable[[Waiting], None] | None = None,
+    ) -> None:
         """Ask the model and call `show` with the whole text whenever it has grown.
 
         A failure ends in `error`, with what was written kept.
 
+        Args:
+            model: Who is asked.
+            show: See above.
+            tell: Called when there is something to tell of the wait for the model.
+
         Raises:
             ContextLengthError: The prompt was too long after all; ask again with a shorter one.
         """
-        prompt = self.prompt
         self.is_asked = True
+        self.asked_at = time.monotonic()
+        with Step("summary" if self.purpose == "summary" else "model") as step:
+            await self._stream(model, show, tell)
+            if step.span:
+                step.span.note(self._told(), name=f"chat {self.prompt.models[0]}")
+
+    async def _stream(
+        self,
+        model: ChatModel,
+        show: Callable[[str], None],
+        tell: Callable[[Waiting], None] | None,
+    ) -> None:
+        prompt = self.prompt
+        events = model.stream(prompt.messages, models=prompt.models, limit=prompt.limit)
         try:
-            async for event in model.stream(
-                prompt.messages, models=prompt.models, limit=prompt.limit
-            ):
-                match event:
-                    case Delta(text=text):
-                        self.text += text
-                        show(self.text)
-                    case Restart():
-                        self.text = ""
-                        await self.hold()
-                    case Cut():
-                        self.cut = event
-                    case _:
-                        self._enter(event)
+            # Closed at once, so that whoever leaves does not keep others waiting.
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    match event:
+                        case Delta(text=text):
+                            if self.asked_at:
+                                self._note_first()
+                            self.text += text
+                            show(self.text)
+                        case Restart():
+                            self.text = ""
+                            await self.hold()
+                        case Cut():
+                            self.cut = event
+                        case Waiting():
+                            self.is_asked = event.ahead is None
+                            self.asked_at = time.monotonic()
+                            if tell:
+                                tell(event)
+                        case _:
+                            self._enter(event)
             self.is_complete = True
         except ContextLengthError:
             self.is_asked = False
             raise
         except (ModelError, BudgetError) as error:
             self.error = error
+
+    def _note_first(self) -> None:
+        if self.purpose != "summary":
+            metrics.observe("first_token", time.monotonic() - self.asked_at)
+        self.asked_at = 0.0
+
+    def _told(self) -> dict[str, str | int]:
+        """Return what a trace may know of it.
+
+        Named as opentelemetry.io/docs/specs/semconv/gen-ai has it, 2026-11.
+        """
+        told: dict[str, str | int] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": self.prompt.models[0],
+            "gen_ai.request.max_tokens": self.prompt.limit,
+            "gen_ai.usage.input_tokens": sum(call.input for call in self.usage),
+            "gen_ai.usage.cache_read.input_tokens": sum(call.cached for call in self.usage),
+            "gen_ai.usage.output_tokens": sum(call.output for call in self.usage),
+        }
+        if self.usage:
+            told["gen_ai.response.model"] = self.usage[-1].model
+        if self.error:
+            told["error.type"] = type(self.error).__name__
+        return told
 
     async def hold(self) -> None:
         """Hold what one more call can cost, beside what the earlier ones have.

@@ -8,11 +8,13 @@ import contextlib
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core import metrics
 from core.errors import (
     CauserieError,
     DeliveryError,
@@ -22,6 +24,8 @@ from core.errors import (
 )
 from core.protocols import Bot, Store
 from core.reply import Reply
+from core.told import tell, working_on
+from core.tracing import Step
 from core.turns import Turns
 from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from core.working import Working
@@ -32,7 +36,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_CHATS = 500  # answered at the same time by one process
+# Leased in one transaction: of chats in which 50 messages wait, that many take 0.1 s (SQLite,
+# 2026-11), and what people write is stored only after it.
+MOST_LEASED = 50
 LONGEST_BACKOFF_SECONDS = 60.0
+# A text that cannot be posted for longer gives its chat back until then.
+PATIENT_SECONDS, BUSY_PATIENT_SECONDS = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +125,7 @@ class Relay:
         self._store = store
         self._turns = turns
         self._bots = bots
+        self._platforms = deque(bots)
         self._most_chats = most_chats
         self._pace = pace
         self._held: dict[tuple[str, str], _Held] = {}
@@ -123,6 +133,7 @@ class Relay:
         self._is_draining = False
         self._clearance = asyncio.Event()
         self._clearance.set()
+        self.is_leasing = False
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -135,6 +146,7 @@ class Relay:
             await asyncio.shield(leasing)
         finally:
             self._is_draining = True
+            self.is_leasing = False
             self._wake.set()
             await self._drain(leasing)
             heart.cancel()
@@ -151,33 +163,43 @@ class Relay:
             await self._lease_ready()
 
     async def _lease_ready(self) -> None:
-        free = self._most_chats - len(self._held)
+        free = min(self._most_chats - len(self._held), MOST_LEASED)
         self._wake.clear()
         try:
-            work, wait = await self._store.lease(tuple(self._bots), free)
+            work, wait = await self._store.lease(tuple(self._platforms), free)
+            self.is_leasing = True
         except StoreError as error:
+            self.is_leasing = False
             log.warning("cannot lease: %s", error)
             work, wait = [], self._pace.store
+        if work:
+            self._platforms.rotate()  # so that none takes every place that becomes free
         for lease, first in work:
             held = _Held(lease=lease)
             held.take(first)
             self._held[_place(lease.chat)] = held
             held.task = asyncio.create_task(self._serve(held, first))
+        metrics.HELD_CHATS.set(len(self._held))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
 
     async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
         try:
-            while work:
-                if self._is_draining:
-                    return await self._store.release(held.lease, turn=held.turn)
-                work = await self._do(held, work)
+            while work and not self._is_draining:
+                with working_on(held.lease, work):
+                    work = await self._do(held, work)
                 held.take(work)
+                if self._is_full:
+                    break  # others may wait for a place
+            if work:
+                with contextlib.suppress(StoreError):
+                    await self._store.release(held.lease, turn=held.turn)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreError):
                 await self._store.release(held.lease, turn=held.turn)
             raise
         except LeaseLostError:
+            metrics.LEASES_LOST.inc()
             log.warning("lease lost chat=%d", held.lease.chat_id)
         except CauserieError as error:
             log.warning("work failed chat=%d: %s", held.lease.chat_id, error)
@@ -188,24 +210,40 @@ class Relay:
         finally:
             if self._held.get(_place(held.lease.chat)) is held:
                 del self._held[_place(held.lease.chat)]
+                metrics.HELD_CHATS.set(len(self._held))
             self._wake.set()
 
     async def _retry_later(self, held: _Held) -> None:
         failures = held.work.failures if held.work else 0
+        metrics.retried("turn" if held.turn else "outbox")
         with contextlib.suppress(StoreError):
             await self._store.postpone(held.lease, self._backoff(failures + 1), failed=held.work)
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
+        began = time.monotonic()
         if isinstance(work, Turn):
             outgoing = await self._answer(held, work, reply)
         else:
             outgoing = work
         if outgoing is None:
+            await self._take_back(reply)
             return await self._insist(self._store.next, held.lease)
         reply.settle(outgoing.text, files=outgoing.files)
-        await self._deliver(reply)
+        with Step("deliver"):
+            seconds = await self._deliver(reply)
+        if seconds:
+            return await self._insist(self._store.postpone, held.lease, seconds)
+        if isinstance(work, Turn):
+            metrics.observe("total", work.waited + time.monotonic() - began)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
+
+    async def _take_back(self, reply: Reply) -> None:
+        """See that nothing stands of a reply that came to nothing, a note, say."""
+        if reply.posted:
+            reply.settle("")
+            with contextlib.suppress(DeliveryError):
+                await self._bots[reply.chat.platform].deliver(reply)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
         turn = work.id if isinstance(work, Turn) else work.turn
@@ -224,6 +262,9 @@ class Relay:
         await self._insist(self._store.posted, key, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
+        if turn.attempts == 1:
+            metrics.observe("waiting", turn.waited)
+        log.debug("turn begins events=%s", [message.event for message in turn.messages])
         began = time.monotonic()
         working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
@@ -233,25 +274,26 @@ class Relay:
             if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()
-            outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
+            with Step("commit"):
+                outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
             held.work = outgoing
             await preview
         finally:
             preview.cancel()
-        _log_turn(held.lease.chat_id, turn, outcome, time.monotonic() - began)
+        tell(held.lease, turn, outcome, time.monotonic() - began)
         self._settle(working, outcome)
         return outgoing
 
     async def _work(self, held: _Held, working: Working) -> Outcome:
         if held.is_stopped:
-            return Outcome()
+            return Outcome(ending="stopped")
         try:
             async with asyncio.timeout(None) as held.stop:
                 return await self._turns.work(working)
         except TimeoutError:
             if not held.stop or not held.stop.expired():
                 raise
-            return await working.outcome()
+            return replace(await working.outcome(), ending="stopped")
         finally:
             held.stop = None
 
@@ -266,20 +308,32 @@ class Relay:
                 raise
             except StoreError as error:
                 log.warning("cannot commit, trying again: %s", error)
+                metrics.retried("store")
                 await asyncio.sleep(self._pace.store)
 
-    async def _deliver(self, reply: Reply) -> None:
+    async def _deliver(self, reply: Reply) -> float:
+        """Have a final text stand; return the seconds until that is to be tried again, else 0."""
         bot = self._bots[reply.chat.platform]
         attempt = 0
         while True:
             try:
-                return await bot.deliver(reply)
+                await bot.deliver(reply)
             except GoneError as error:
-                return log.warning("reply dropped key=%d: %s", reply.key, error)
+                log.warning("reply dropped key=%d: %s", reply.key, error)
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
-                await asyncio.sleep(error.retry_after or self._backoff(attempt))
-            attempt += 1
+                metrics.retried("delivery")
+                pause = error.retry_after or self._backoff(attempt)
+                if pause > (BUSY_PATIENT_SECONDS if self._is_full else PATIENT_SECONDS):
+                    return error.retry_after or max(pause, PATIENT_SECONDS)
+                await asyncio.sleep(pause)
+                attempt += 1
+                continue
+            return 0.0
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._held) >= self._most_chats
 
     def _backoff(self, attempt: int) -> float:
         longest = min(self._pace.backoff * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
@@ -317,8 +371,8 @@ class Relay:
     async def _renew(self) -> None:
         tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
         lost = await self._store.renew([held.lease for held in self._held.values()])
-        for chat in lost & tasks.keys():
-            tasks[chat].cancel()
+        ended = [tasks[chat].cancel() for chat in lost & tasks.keys()]
+        metrics.LEASES_LOST.inc(sum(ended))
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -337,21 +391,3 @@ class Relay:
 
 def _place(chat: Chat) -> tuple[str, str]:
     return chat.platform, chat.ref
-
-
-def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
-    calls = outcome.usage
-    costs = [call.cost for call in calls]
-    log.info(
-        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d usd=%s seconds=%.2f",
-        chat,
-        turn.id,
-        turn.kind,
-        turn.person.id,
-        calls[-1].model if calls else "-",
-        sum(call.input for call in calls),
-        sum(call.cached for call in calls),
-        sum(call.output for call in calls),
-        "?" if None in costs else f"{sum(cost or 0 for cost in costs) / 1_000_000:.6f}",
-        seconds,
-    )

@@ -80,6 +80,7 @@ class DiscordBot:
             pause=pause,
         )
         self._offering: asyncio.Task[None] | None = None
+        self._gateway: Gateway | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,7 +120,13 @@ class DiscordBot:
                 pause=self._pause,
             ),
         )
-        await Gateway(account, self._shards, prepare=self._offer_menu).run()
+        self._gateway = Gateway(account, self._shards, prepare=self._offer_menu)
+        await self._gateway.run()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now, on every shard."""
+        return self._gateway is not None and self._gateway.is_connected
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat, or as the answer to its interaction.

@@ -129,6 +129,12 @@ class Connection:
         self._intents = account.intents
         self._failures = 0
         self._refusals = 0
+        self._listening: Listening | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Discord tells us what happens."""
+        return self._listening is not None and self._listening.is_connected
 
     async def run(self) -> None:
         """Listen until cancelled.
@@ -167,7 +173,7 @@ class Connection:
             await client.login(self._account.token)
             if address := (await self._account.starts.terms()).url:
                 discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
-            listening = self._account.listening(client)
+            listening = self._listening = self._account.listening(client)
             tasks = [
                 asyncio.create_task(client.connect()),
                 asyncio.create_task(listening.run()),
@@ -179,6 +185,7 @@ class Connection:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
+                self._listening = None
                 await listening.close()
             for task in done:
                 task.result()

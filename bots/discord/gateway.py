@@ -35,6 +35,12 @@ class Gateway:
         self._account = account
         self._shards = shards
         self._prepare = prepare
+        self._connections: list[Connection] = []
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Discord tells us what happens, on every shard."""
+        return bool(self._connections) and all(c.is_connected for c in self._connections)
 
     async def run(self) -> None:
         """Listen until cancelled.
@@ -77,10 +83,10 @@ class Gateway:
 
     async def _keep(self, shards: Shards) -> None:
         """Keep connections until one of them cannot be."""
-        tasks = [
-            asyncio.create_task(Connection(self._account, number, shards.count).run())
-            for number in shards.ids
+        self._connections = [
+            Connection(self._account, number, shards.count) for number in shards.ids
         ]
+        tasks = [asyncio.create_task(connection.run()) for connection in self._connections]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

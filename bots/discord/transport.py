@@ -16,6 +16,7 @@ import discord
 
 from bots.discord.buckets import PAUSED, PER_SECOND, Limits, Route
 from bots.proxies import system_proxy
+from core import metrics
 from core.errors import DeliveryError, FetchError
 from core.types import File
 
@@ -271,6 +272,7 @@ class Transport:
 
     def _paused(self, route: Route, answer: _Answer, about: Mapping[str, Any]) -> DeliveryError:
         """Note how long a 429 asks us to wait, and where."""
+        metrics.count(metrics.RATE_LIMITED, "discord")
         if not about:
             seconds = _seconds(answer.headers.get("Retry-After"), LONG_PAUSE_SECONDS)
             seconds = min(max(seconds, LONG_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

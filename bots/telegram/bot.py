@@ -77,6 +77,7 @@ class TelegramBot:
         self._pause = pause
         self._largest_file = largest_file
         self._notes = Notes()
+        self._listening: Polling | Webhook | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,9 +102,16 @@ class TelegramBot:
         """
         if self._hook:
             hook = Webhook(self._bot, self._hook, commands=self._commands, pause=self._pause)
+            self._listening = hook
             return await hook.run(inbox)
         polling = Polling(self._bot, self._request, commands=self._commands, pause=self._pause)
+        self._listening = polling
         return await polling.run(inbox)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
+        return self._listening is not None and self._listening.is_listening
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat.

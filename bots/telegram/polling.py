@@ -60,6 +60,12 @@ class Polling:
         self._pauses = Pauses(pause, "telegram polling")
         self._offset = 0
         self._next_complaint = 0.0
+        self._is_heard = False
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether requests for messages are answered."""
+        return self._is_heard and not self._pauses.failures
 
     async def run(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled, each batch until it is stored.
@@ -83,6 +89,7 @@ class Polling:
     async def _start(self) -> telegram.User:
         me = await insist(self._introduce, self._pauses)
         self._pauses.end()
+        self._is_heard = True
         log.info("telegram bot @%s is listening", me.username)
         return me
 
@@ -97,7 +104,9 @@ class Polling:
 
         None after a failure and the pause it costs.
         """
-        patience = int(min(POLL_SECONDS, max(1.0, self._menu.due_in)))
+        # After a failure, it shall soon be known that it goes on.
+        longest = POLL_SECONDS if self.is_listening else 1
+        patience = int(min(longest, max(1.0, self._menu.due_in)))
         query = urlencode({"offset": self._offset, "timeout": patience, **_BATCH})
         try:
             updates = await self._request.post(
@@ -111,6 +120,7 @@ class Polling:
             )  # which tells a revoked token from a server out of order
             return None
         except telegram.error.Conflict as error:
+            self._is_heard = False
             self._complain(is_webhook="webhook" in error.message.lower())
             await asyncio.sleep(self._pauses.first)
             return None
@@ -124,6 +134,7 @@ class Polling:
             await self._pauses.wait("no list of updates")
             return None
         self._pauses.end()
+        self._is_heard = True
         return updates
 
     def _complain(self, *, is_webhook: bool) -> None:

@@ -66,6 +66,11 @@ class Webhook:
         self._storing: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether updates are taken now."""
+        return self._me is not None and not self._is_ending
+
     async def run(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled, then end what is being stored.
 
