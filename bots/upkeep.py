@@ -43,7 +43,11 @@ async def _examine(chosen: BotSettings) -> int:
 
 def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
     from bots import checkup  # noqa: PLC0415 - only for this
-    from core.checkup import check_chat, check_speech  # noqa: PLC0415 - only for this
+    from core.checkup import (  # noqa: PLC0415 - only for this
+        check_chat,
+        check_prices,
+        check_speech,
+    )
 
     checks: dict[str, doctor.Check] = {
         "platforms": checkup.check_platforms,
@@ -58,7 +62,7 @@ def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
         from bots.discord.checkup import check_discord  # noqa: PLC0415 - the SDK takes its time
 
         checks["discord"] = check_discord
-    return checks | {"chat": check_chat, "speech": check_speech}
+    return checks | {"chat": check_chat, "speech": check_speech, "prices": check_prices}
 
 
 def write_usage(chosen: BotSettings, _: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from core.memory import DEFAULT_CONTEXT
 from core.probe import SECONDS, Entry, Listing, Server, open_chat_server, open_speech_server
 from core.provider import Cause, Failure
 from core.settings import CHAT_MODELS, Settings
+from core.usage import price_of
 
 MOST_SUGGESTIONS = 3
 LONGEST_NAME = 60
@@ -83,6 +84,26 @@ async def check_speech(settings: Settings) -> AsyncGenerator[Finding]:
             yield ok(f"not checked, since {server.way.host} lists no models")
     finally:
         await server.close()
+
+
+async def check_prices(settings: Settings) -> AsyncGenerator[Finding]:
+    """Say whether it is known what the models of servers cost; embedded ones are free."""
+    asked = models.serving(settings.chat_model) if settings.has_model_server else ()
+    if settings.has_speech_server:
+        asked += models.serving(settings.speech_model)
+    fix = "write its price into the file that MODEL_TABLE names, as the README shows"
+    limits = [
+        name.upper() for name, most in settings if name.endswith("_usd") and most is not None
+    ]
+    unknown = [name for name in asked if price_of(name) is None]
+    for name in unknown:
+        text = f"what {name} costs is unknown"
+        if limits:
+            yield fault(f"{text}, so {limits[0]} refuses whatever could ask it", fix=fix)
+        else:
+            yield warning(f"{text}, so only its tokens are counted", fix=fix)
+    if asked and not unknown:
+        yield ok(f"known of {', '.join(asked)}")
 
 
 async def check_embedded(model: weights.Weights, *, engine: str) -> Finding:

@@ -4,10 +4,12 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from core.kept import Rows, Stored
+from core.store.inbox import message_of
 
 Row = Mapping[str, Any]
 Entry = tuple[int, str, str]  # milliseconds since 1970, who, what
@@ -56,18 +58,18 @@ def _chat(stored: Stored, chat: Row) -> dict[str, Any]:
 
 
 def _message(row: Row) -> dict[str, Any]:
-    body = json.loads(row["body"])
-    quoted = body.get("quoted") or {}
-    own = {"", body["person"]["name"]}  # what others said is theirs, even where it was quoted
-    return {
-        "sent_at": _time(body["sent_at"]),
-        "kind": row["kind"],
-        "text": body["text"],
-        "transcript": row["transcript"],
-        "recording": body["voice"],
-        "documents": body["documents"],
-        "replied_to": quoted.get("text") if quoted.get("name") in own else None,
-        "is_answered": row["done_at"] is not None,
+    entry = {"kind": row["kind"], "transcript": row["transcript"]}
+    entry["is_answered"] = row["done_at"] is not None
+    said = message_of(row["body"])
+    if said is None:
+        return entry | {"sent_at": None, "text": str(row["body"])}
+    own = {"", said.person.name}  # what others said is theirs, even where it was quoted
+    return entry | {
+        "sent_at": _time(said.sent_at),
+        "text": said.text,
+        "recording": asdict(said.voice) if said.voice else None,
+        "documents": [asdict(document) for document in said.documents],
+        "replied_to": said.quoted.text if said.quoted and said.quoted.name in own else None,
     }
 
 
@@ -100,8 +102,9 @@ def _entries(stored: Stored, chat: Row) -> Iterable[Entry]:
             said = _message(row)
             note = "" if said["is_answered"] else " (not answered yet)"
             words = "\n\n".join(filter(None, (said["transcript"], said["text"])))
-            sent_at = json.loads(row["body"])["sent_at"]
-            yield sent_at, names.get(row["person"], "You") + note, words or "(a file)"
+            incoming = message_of(row["body"])
+            at = incoming.sent_at if incoming else row["done_at"] or 0
+            yield at, names.get(row["person"], "You") + note, words or "(a file)"
     for row in _of(stored["answers"], chat):
         if row["turn"] not in told:
             yield row["created_at"], "Causerie", row["text"]

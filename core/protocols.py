@@ -388,5 +388,11 @@ class Store(Protocol):
     async def depth(self) -> Depth:
         """Count what waits, so cheaply that it can be asked every few seconds."""
 
+    async def reset(self, limit: Limit) -> None:
+        """Let what was spent in the present day or month count no longer toward a limit.
+
+        What is held goes on to count, also once it is settled; the ledger stays as it is.
+        """
+
     async def close(self) -> None:
         """Finish what is queued and close the database."""

@@ -44,12 +44,14 @@ class Pace:
 
     Attributes:
         heartbeat: Between two renewals of all leases; a third of a lease.
+        doubt: Without a renewal, before nothing more is shown: another may have taken over soon.
         backoff: After a first failure, at most; twice as long after each further one.
         store: Until a step of the store is tried again.
         drain: For work under way to end when the relay is to end.
     """
 
-    heartbeat: float = 10.0
+    heartbeat: float = 5.0
+    doubt: float = 12.0
     backoff: float = 0.5
     store: float = 1.0
     drain: float = 3.0
@@ -123,6 +125,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._is_draining = False
         self.is_leasing = False
+        self._clearance = asyncio.Event()
+        self._clearance.set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -229,6 +233,7 @@ class Relay:
             posted=work.posted,
             attached=0 if isinstance(work, Turn) else work.attached,
             record=partial(self._record, key),
+            clearance=self._clearance,
         )
 
     async def _record(self, key: int, part: int, ref: str) -> None:
@@ -314,17 +319,28 @@ class Relay:
         task.add_done_callback(self._background.discard)
 
     async def _beat(self) -> None:
+        """Renew all leases in time; while that fails for long, show nothing."""
+        renewed, pause = time.monotonic(), self._pace.heartbeat
         while True:
-            await asyncio.sleep(self._pace.heartbeat)
-            leases = [held.lease for held in self._held.values()]
-            tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             try:
-                lost = await self._store.renew(leases)
-            except StoreError as error:
-                log.warning("cannot renew leases: %s", error)
-                continue
-            ended = [tasks[chat].cancel() for chat in lost & tasks.keys()]
-            metrics.LEASES_LOST.inc(sum(ended))
+                async with asyncio.timeout(self._pace.heartbeat):
+                    await self._renew()
+            except (StoreError, TimeoutError) as error:
+                log.warning("cannot renew leases: %s", error or "no answer")
+                pause = min(self._pace.store, self._pace.heartbeat)
+                if time.monotonic() - renewed > self._pace.doubt - self._pace.heartbeat:
+                    self._clearance.clear()
+            else:
+                renewed, pause = began, self._pace.heartbeat
+                self._clearance.set()
+
+    async def _renew(self) -> None:
+        tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
+        lost = await self._store.renew([held.lease for held in self._held.values()])
+        ended = [tasks[chat].cancel() for chat in lost & tasks.keys()]
+        metrics.LEASES_LOST.inc(sum(ended))
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):

@@ -51,6 +51,7 @@ _WHO = Argument(name="who", help="their code, or their id", is_required=True)
 _RECORDING = Argument(name="recording", help="a recording", kind="recording")
 _WHOM = Argument(name="whom", help="an id, `chat` or `everyone`", is_required=True)
 _HOW_MUCH = Argument(name="amount", help="such as $0.50, 20000 tokens, none", is_required=True)
+_MORE = Argument(name="amount", help="such as $0.50, 20000 tokens, reset", is_required=True)
 _SPAN = Argument(name="per", help="in which time", choices=spending.SPANS)
 COMMANDS = (
     Command(name="start", help="say hello", handler=talking.start),
@@ -145,8 +146,8 @@ COMMANDS = (
     ),
     Command(
         name="grant",
-        help="allow somebody, this chat or everyone more, once",
-        arguments=(_WHOM, _HOW_MUCH, _SPAN),
+        help="allow somebody, this chat or everyone more, once, or reset what they spent",
+        arguments=(_WHOM, _MORE, _SPAN),
         handler=spending.grant,
         is_for_owners=True,
     ),

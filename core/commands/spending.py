@@ -9,19 +9,20 @@ from core.charts import Bar, Chart, Share, draw
 from core.commands.called import Answered, Called
 from core.errors import InputError
 from core.markdown import plain
-from core.money import By, Level, Scope, Span, Total, Unit
+from core.money import By, Level, Limit, Scope, Span, Total, Unit
 from core.types import File, Outcome
 from core.usage import amount, dollars, resets
 
 PERIODS = ("day", "month", "year", "all")
 WHOSE = ("me", "chat", "everyone")
-SPANS = ("day", "month")
+SPANS: tuple[Span, ...] = ("day", "month")
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 MOST_ROWS = 10
 MOST_DAYS = 62  # more bars than a phone shows are summed by month
 _BY: dict[str, By] = {"me": "model", "chat": "person", "everyone": "person"}
 _AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)\s*(\$|usd|tokens?)?", re.IGNORECASE)
 _SPANNED = {"day": "a day", "month": "a month"}
+_NOW = {"day": "today", "month": "this month"}
 
 
 async def usage(called: Called) -> Answered:
@@ -136,10 +137,12 @@ def _list(rows: Sequence[Total]) -> str:
 
 def _left(level: Level) -> str:
     scope = {"user": "for you", "chat": "in this chat", "all": "for everybody"}[level.scope]
-    return (
-        f"{amount(level.left, level.unit)} of {amount(level.cap, level.unit)} "
-        f"{_SPANNED[level.span]} {scope}; resets {resets(level)}"
-    )
+    return f"{_rest(level)} {scope}; resets {resets(level)}"
+
+
+def _rest(level: Level) -> str:
+    left, cap = (amount(value, level.unit) for value in (level.left, level.cap))
+    return f"{left} of {cap} {_SPANNED[level.span]}"
 
 
 async def limit(called: Called) -> Answered:
@@ -161,16 +164,29 @@ async def limit(called: Called) -> Answered:
 
 
 async def grant(called: Called) -> Answered:
-    """Allow somebody, a chat or everybody more, once."""
+    """Allow somebody, a chat or everybody more, once; or let what they spent count no longer."""
     where, rest = await _subject(called)
     span: Span = "month" if re.search(r"\bmonth\b", rest) else "day"
-    value, unit = _amount(rest)
     limit = called.rooms.spending.limit(*where, span)
+    if re.search(r"\breset\b", rest, re.IGNORECASE):
+        return await _reset(called, limit)
+    value, unit = _amount(rest)
     await called.rooms.store.grant(limit, unit, value)
     levels = [level for level in await called.rooms.store.levels([limit]) if level.unit == unit]
     if not levels:
         return f"{_named(where)}: there is no such limit for {_SPANNED[span]}, so no need."
-    return f"{_named(where)}: {_left(levels[0]).partition(';')[0]} is left now."
+    return f"{_named(where)}: {_rest(levels[0])} is left now."
+
+
+async def _reset(called: Called, limit: Limit) -> str:
+    """Let a day or month begin anew, and say which limits are left of whoever it is."""
+    store, where = called.rooms.store, (limit.scope, limit.subject)
+    await store.reset(limit)
+    limits = [called.rooms.spending.limit(*where, span) for span in SPANS]
+    levels = await store.levels(limits)
+    lines = [f"- {_rest(level)}; resets {resets(level)}" for level in levels]
+    text = f"{_named(where)}: what was spent {_NOW[limit.span]} counts no longer."
+    return "\n".join([f"{text} Left:\n", *lines]) if lines else text
 
 
 async def _subject(called: Called) -> tuple[tuple[Scope, str], str]:

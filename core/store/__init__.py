@@ -1,7 +1,8 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
+import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Concatenate
@@ -30,6 +31,8 @@ from core.types import (
 )
 
 __all__ = ["DatabaseStore", "open_store"]
+
+log = logging.getLogger(__name__)
 
 
 async def open_store(where: Path | str, *, clock: Clock | None = None) -> "DatabaseStore":
@@ -106,13 +109,17 @@ class DatabaseStore:
     async def lease(
         self, platforms: Sequence[str], limit: int
     ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        return await self._run(queue.lease, platforms, limit)
+        taken, seconds, buried = await self._run(queue.lease, platforms, limit)
+        _tell(buried)
+        return taken, seconds
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
         return await self._run(queue.renew, leases)
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
-        return await self._run(queue.advance, lease, sent)
+        work, buried = await self._run(queue.advance, lease, sent)
+        _tell(buried)
+        return work
 
     async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
         await self._run(queue.release, lease, turn)
@@ -243,6 +250,9 @@ class DatabaseStore:
     async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
         await self._run(spending.grant, limit, unit, amount)
 
+    async def reset(self, limit: Limit) -> None:
+        await self._run(spending.reset, limit)
+
     async def totals(
         self,
         by: By,
@@ -255,3 +265,8 @@ class DatabaseStore:
 
     async def depth(self) -> Depth:
         return await self._run(depths.depth)
+
+
+def _tell(buried: Iterable[queue.Buried]) -> None:
+    for chat, message in buried:
+        log.error("message cannot be read and was buried chat=%d inbox=%d", chat, message)

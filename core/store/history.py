@@ -1,5 +1,6 @@
 """Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
 
+from core.store.inbox import read
 from core.store.queue import check, turn_of
 from core.store.spending import settle, spend
 from core.store.tx import Tx
@@ -111,7 +112,8 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
         held.chat_id,
         last["turn"],
     )
-    return turn_of(tx, row, rows)
+    found, _ = read(rows)
+    return turn_of(tx, row, found) if found else None
 
 
 def calibrations(tx: Tx) -> dict[str, float]:

@@ -5,9 +5,10 @@ Plain functions of a transaction; see `core.protocols.Store` for what each promi
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from core.store.tx import Row, Tx
@@ -51,8 +52,7 @@ def amend(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     row = _untouched(tx, incoming.chat, incoming.message)
     if row is None:
         return False
-    event = BODY.validate_json(row["body"]).event
-    body = _body(replace(incoming, event=event))
+    body = _body(replace(incoming, event=row["event"]))
     return bool(tx.run("UPDATE inbox SET body = ?, kind = ? WHERE id = ?", body, kind, row["id"]))
 
 
@@ -64,7 +64,7 @@ def withdraw(tx: Tx, chat: Chat, message: str) -> bool:
 
 def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
     found = tx.lock(
-        "SELECT inbox.id, body FROM chat JOIN inbox ON inbox.chat_id = chat.id"
+        "SELECT inbox.id, event FROM chat JOIN inbox ON inbox.chat_id = chat.id"
         " WHERE chat.platform = ? AND ref = ? AND message = ? AND done_at IS NULL"
         " AND attempts = 0",
         chat.platform,
@@ -106,6 +106,49 @@ def seen(tx: Tx, platform: str) -> list[Seen]:
         Seen(chat=chat_of(row), sent_at=row["seen_at"], waiting=tuple(waiting[row["id"]]))
         for row in rows
     ]
+
+
+def read(rows: Iterable[Row]) -> tuple[list[tuple[Row, Incoming]], list[Row]]:
+    """Return rows with the messages in them, and the rows whose message cannot be read."""
+    found: list[tuple[Row, Incoming]] = []
+    lost: list[Row] = []
+    for row in rows:
+        incoming = message_of(row["body"])
+        if incoming:
+            found.append((row, incoming))
+        else:
+            lost.append(row)
+    return found, lost
+
+
+def message_of(body: str) -> Incoming | None:
+    """Return a message as it was stored; None if it is damaged, or of a version unknown to us."""
+    try:
+        return BODY.validate_json(body)
+    except ValidationError:  # dropped, since it quotes what was said
+        return None
+
+
+def bury(tx: Tx, message: int, reason: str) -> None:
+    """Keep a message that is given up for the owner to look at."""
+    tx.run(
+        "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
+        " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
+        reason,
+        tx.now,
+        message,
+    )
+
+
+def hush(tx: Tx, message: int) -> None:
+    """Delete the words of a message; what waits to be sent in answer to it stays."""
+    tx.run("DELETE FROM dead WHERE inbox_id = ?", message)
+    tx.run(
+        "UPDATE inbox SET person = '', message = '', body = '', transcript = NULL,"
+        " done_at = COALESCE(done_at, ?), turn = COALESCE(turn, id) WHERE id = ?",
+        tx.now,
+        message,
+    )
 
 
 def _body(incoming: Incoming) -> str:

@@ -134,11 +134,11 @@ class PostgresDatabase:
     ) -> T:
         """Run `job(tx, ...)` in a transaction; see `core.store.tx.Database`."""
         bound: Callable[[Tx], T] = functools.partial(_call, job, args, kwargs)
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(
-                self._threads, contextvars.copy_context().run, self._transact, bound
-            )
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, contextvars.copy_context().run, self._transact, bound
         )
+        running.add_done_callback(_hear_out)
+        return await asyncio.shield(running)
 
     async def prepare(self) -> None:
         """Connect, and bring the database to the newest schema.
@@ -275,6 +275,12 @@ class PostgresDatabase:
             self._watchers.tell(None)  # something may have been said meanwhile
             async for note in connection.notifies():
                 self._watchers.tell(_signal(note.payload))
+
+
+def _hear_out(running: asyncio.Future[Any]) -> None:
+    """Let nobody complain of an error that whoever would hear it did not wait for."""
+    if not running.cancelled():
+        running.exception()
 
 
 def _call(job: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Tx) -> T:

@@ -9,6 +9,7 @@ forgotten.
 from collections.abc import Iterable, Sequence
 
 from core.kept import Kept, Stored
+from core.store.inbox import hush
 from core.store.people import CODE_MS
 from core.store.queue import check
 from core.store.spending import add_up, periods
@@ -22,7 +23,7 @@ _THEIR_CHATS = (
     " WHERE id = ? UNION SELECT chat_id FROM usage_day WHERE person = ?"
 )
 
-_CHATS = f"SELECT * FROM chat WHERE id IN ({_THEIR_CHATS})"  # noqa: S608 - our own words
+_CHATS = f"SELECT * FROM chat WHERE id IN ({_THEIR_CHATS})"
 
 
 def kept(tx: Tx, held: Lease, turn: Turn) -> Kept:
@@ -118,17 +119,6 @@ def wipe(tx: Tx, rows: Iterable[Row]) -> None:
         hush(tx, row["id"])
 
 
-def hush(tx: Tx, message: int) -> None:
-    """Delete the words of a message; what waits to be sent in answer to it stays."""
-    tx.run("DELETE FROM dead WHERE inbox_id = ?", message)
-    tx.run(
-        "UPDATE inbox SET person = '', message = '', body = '', transcript = NULL,"
-        " done_at = COALESCE(done_at, ?), turn = COALESCE(turn, id) WHERE id = ?",
-        tx.now,
-        message,
-    )
-
-
 def anonymise(tx: Tx, row: Row, *, chat: int) -> None:
     """Let the sum of a day lose its name; with one that is alike then, it becomes one.
 
@@ -160,14 +150,14 @@ def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
     target = nowhere(tx) if is_theirs else chat
     whose = "chat_id = ? AND (person = ? OR 1 = ?)"
     tx.run(
-        f"UPDATE usage SET person = ?, chat_id = ?, turn = NULL WHERE {whose}",  # noqa: S608
+        f"UPDATE usage SET person = ?, chat_id = ?, turn = NULL WHERE {whose}",
         ANONYMOUS,
         target,
         chat,
         person,
         int(is_theirs),
     )
-    sums = f"SELECT * FROM usage_day WHERE {whose}"  # noqa: S608 - our own words
+    sums = f"SELECT * FROM usage_day WHERE {whose}"
     for row in tx.all(sums, chat, person, int(is_theirs)):
         anonymise(tx, row, chat=target)
 
@@ -195,13 +185,12 @@ def stored(tx: Tx, person: str) -> Stored:
         "admitted": ("admitted WHERE id = ? ORDER BY place", person),
     }
     found = {
-        name: tx.all(f"SELECT * FROM {rest}", *values)  # noqa: S608 - our own words
-        for name, (rest, *values) in where.items()
+        name: tx.all(f"SELECT * FROM {rest}", *values) for name, (rest, *values) in where.items()
     }
     turns = "turn IN (SELECT turn FROM inbox WHERE person = ?)"
     for name, table in (("history", "message"), ("answers", "outbox")):
         found[name] = tx.all(
-            f"SELECT * FROM {table} WHERE ({turns} AND chat_id IN ({_THEIR_CHATS}))"  # noqa: S608
+            f"SELECT * FROM {table} WHERE ({turns} AND chat_id IN ({_THEIR_CHATS}))"
             f" OR chat_id IN {_any(own)} ORDER BY id",
             *(person,) * 4,
             *own,
@@ -219,5 +208,5 @@ def _any(values: Sequence[object]) -> str:
 
 
 def _count(tx: Tx, rest: str, *values: object, what: str = "COUNT(*)") -> int:
-    row = tx.one(f"SELECT {what} AS number FROM {rest}", *values)  # noqa: S608 - our own words
+    row = tx.one(f"SELECT {what} AS number FROM {rest}", *values)
     return int(row["number"] or 0) if row else 0

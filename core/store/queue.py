@@ -8,28 +8,36 @@ from dataclasses import replace
 from itertools import takewhile
 
 from core.errors import LeaseLostError
-from core.store.inbox import BODY, chat_of
+from core.store.inbox import bury, chat_of, hush, read
+from core.store.outbox import note_sent, receipts, unsent
 from core.store.tx import Row, Tx
 from core.types import (
-    MOST_FAILURES,
     ChatState,
-    File,
+    Incoming,
     Lease,
     Outgoing,
     Turn,
 )
 
-LEASE_MS = 30_000
+LEASE_MS = 15_000
 LONGEST_WAIT_MS = 60_000
 LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
+UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."
+
+# Ids of a chat and of a message in it that could not be read.
+Buried = tuple[int, int]
 
 
 def lease(
     tx: Tx, platforms: Sequence[str], limit: int
-) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-    """Lease the chats that have waited longest; say when the next becomes ready, in seconds."""
+) -> tuple[list[tuple[Lease, Outgoing | Turn]], float, list[Buried]]:
+    """Lease the chats that have waited longest; say when the next becomes ready, in seconds.
+
+    What cannot be read is buried, and told of last.
+    """
     taken: list[tuple[Lease, Outgoing | Turn]] = []
+    buried: list[Buried] = []
     soonest = tx.now + LONGEST_WAIT_MS
     for platform in platforms:
         most = limit - len(taken)
@@ -42,14 +50,14 @@ def lease(
         )
         for row in rows:
             held = _hold(tx, row)
-            work = _work(tx, held, row)
+            work = _work(tx, held, row, buried)
             if work:
                 taken.append((held, work))
-        soonest = min(soonest, _first(tx, platform, is_full=len(rows) == most))
-    return taken, max(0, soonest - tx.now) / 1000
+        soonest = min(soonest, _soonest(tx, platform, is_full=len(rows) == most))
+    return taken, max(0, soonest - tx.now) / 1000, buried
 
 
-def _first(tx: Tx, platform: str, *, is_full: bool) -> int:
+def _soonest(tx: Tx, platform: str, *, is_full: bool) -> int:
     """Return when a chat becomes ready; soon, for one that another transaction had locked."""
     [first] = tx.all(
         "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
@@ -84,29 +92,20 @@ def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
     }
 
 
-def advance(tx: Tx, held: Lease, sent: int | None = None) -> Outgoing | Turn | None:
-    """Mark a text as sent; return the next piece of work, or let the chat go."""
+def advance(
+    tx: Tx, held: Lease, sent: int | None = None
+) -> tuple[Outgoing | Turn | None, list[Buried]]:
+    """Mark a text as sent; return the next piece of work, or let the chat go.
+
+    What cannot be read is buried, and told of last.
+    """
+    buried: list[Buried] = []
     row = check(tx, held)
     if sent is not None:
-        _note_sent(tx, sent)
+        note_sent(tx, sent)
     if row["is_off_record"]:
         tx.wipe()
-    return _work(tx, held, row)
-
-
-def _note_sent(tx: Tx, sent: int) -> None:
-    """Keep a text that was sent, unless nothing is kept any more of what it answers."""
-    tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
-    tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
-    tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
-    answered = tx.one(
-        "SELECT inbox.id FROM outbox JOIN inbox ON inbox.id = outbox.turn"
-        " WHERE outbox.id = ? AND body = ''",
-        sent,
-    )
-    if answered:
-        tx.run("DELETE FROM receipt WHERE turn = ?", answered["id"])
-        tx.run("DELETE FROM outbox WHERE id = ?", sent)
+    return _work(tx, held, row, buried), buried
 
 
 def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
@@ -154,14 +153,15 @@ def check(tx: Tx, held: Lease) -> Row:
     return found[0]
 
 
-def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
-    """Make a turn of a chat's row and rows of the inbox."""
+def turn_of(tx: Tx, row: Row, found: Sequence[tuple[Row, Incoming]]) -> Turn:
+    """Make a turn of a chat's row, and of rows of the inbox with what they say."""
+    rows = [r for r, _ in found]
     transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
-    posted, _ = _receipts(tx, rows[0]["id"])
+    posted, _ = receipts(tx, rows[0]["id"])
     return Turn(
         ids=tuple(r["id"] for r in rows),
         kind=rows[0]["kind"],
-        messages=tuple(BODY.validate_json(r["body"]) for r in rows),
+        messages=tuple(incoming for _, incoming in found),
         state=ChatState(**{name: row[name] for name in ChatState.__slots__}),
         transcripts=transcripts,
         attempts=rows[0]["attempts"] + 1,
@@ -170,7 +170,7 @@ def turn_of(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
     )
 
 
-def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
+def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Turn | None:
     outgoing = unsent(tx, held)
     if outgoing:
         return outgoing
@@ -179,23 +179,32 @@ def _work(tx: Tx, held: Lease, row: Row) -> Outgoing | Turn | None:
         held.chat_id,
         MOST_MERGED,
     )
-    if rows and rows[-1]["ready_at"] <= tx.now:
-        return _take(tx, row, rows)
-    _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
-    return None
+    if not rows or rows[-1]["ready_at"] > tx.now:
+        _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
+        return None
+    mine = _first(rows)
+    stops = [r for r in rows[len(mine) :] if r["kind"] == "stop"]
+    found, lost = read([*mine, *stops])
+    for message in lost:
+        _bury(tx, row, message)
+        buried.append((held.chat_id, message["id"]))
+    if lost:
+        return unsent(tx, held)
+    said = [incoming for _, incoming in found[len(mine) :]]
+    turn = turn_of(tx, row, found[: len(mine)])
+    waited = max(0, tx.now - mine[0]["ready_at"]) / 1000
+    turn = replace(turn, stops=tuple(said), waited=waited)
+    for number in turn.ids:
+        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
+    return turn
 
 
-def _take(tx: Tx, row: Row, rows: Sequence[Row]) -> Turn:
+def _first(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of what is to be answered next, at once."""
     head = rows[0]
-    mine = [head]
-    if head["kind"] == "message":
-        mine = list(takewhile(lambda r: _is_alike(r, head), rows))
-    turn = turn_of(tx, row, mine)
-    for message in turn.ids:
-        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", message)
-    stops = [r["body"] for r in rows[len(mine) :] if r["kind"] == "stop"]
-    waited = max(0, tx.now - head["ready_at"]) / 1000
-    return replace(turn, stops=tuple(map(BODY.validate_json, stops)), waited=waited)
+    if head["kind"] != "message":
+        return [head]
+    return list(takewhile(lambda row: _is_alike(row, head), rows))
 
 
 def _is_alike(row: Row, head: Row) -> bool:
@@ -203,44 +212,17 @@ def _is_alike(row: Row, head: Row) -> bool:
     return all(row[name] == head[name] for name in ("kind", "person", "attempts"))
 
 
-def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
-    """Return the oldest text that is still to go out, or the one of a turn."""
-    row = tx.one(
-        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
-        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
-        " ORDER BY id LIMIT 1",
-        held.chat_id,
-        MOST_FAILURES,
-        turn,
+def _bury(tx: Tx, chat: Row, message: Row) -> None:
+    """Give up a message that cannot be read, and say so to whoever wrote it."""
+    tx.run(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
+        *(chat["id"], message["id"], message["message"] or None, UNREADABLE, tx.now),
     )
-    if not row:
-        return None
-    posted, attached = _receipts(tx, -row["id"] if row["turn"] is None else row["turn"])
-    return Outgoing(
-        id=row["id"],
-        turn=row["turn"],
-        chat=held.chat,
-        to=row["reply_to"],
-        text=row["text"],
-        failures=row["failures"],
-        posted=posted,
-        files=_files(tx, row["id"]),
-        attached=attached,
-    )
-
-
-def _receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
-    """Return the ids of a reply's posted texts, in order, and how many of its files are."""
-    rows = tx.all("SELECT part, ref FROM receipt WHERE turn = ? ORDER BY part", reply)
-    texts = tuple(r["ref"] for r in rows if r["part"] >= 0)
-    return texts, len(rows) - len(texts)
-
-
-def _files(tx: Tx, outgoing: int) -> tuple[File, ...]:
-    rows = tx.all(
-        "SELECT name, mime, data FROM outbox_file WHERE outbox_id = ? ORDER BY part", outgoing
-    )
-    return tuple(File(name=r["name"], mime=r["mime"], data=r["data"]) for r in rows)
+    if chat["is_off_record"]:
+        return hush(tx, message["id"])
+    bury(tx, message["id"], "it could not be read")
+    tx.run("UPDATE inbox SET done_at = ?, turn = id WHERE id = ?", tx.now, message["id"])
+    return None
 
 
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:

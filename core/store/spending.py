@@ -4,13 +4,14 @@ Amounts of money are in micro-dollars. What is spent and held is kept for every 
 limited or not, so that a limit that is set today counts what was spent this morning.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import chain
+
+from pydantic import TypeAdapter, ValidationError
 
 from core.money import Level, Limit, Span, Standing, Unit
-from core.store.tx import Row, Tx
+from core.store.tx import Row, Tx, marks
 from core.types import Usage
 
 HOLD_MS = 60 * 60 * 1000  # longer than any call takes
@@ -19,6 +20,9 @@ UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
 _SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
+# Where something is held: scope, subject and period of budgets.
+_Places = list[tuple[str, str, str]]
+_PLACES = TypeAdapter(_Places)
 _EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day, nowhere in particular
 
 
@@ -29,22 +33,24 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     """
     _expire(tx)
     release(tx, name)
-    budgets = [(limit, _budget(tx, limit)) for limit in limits]
-    amounts = {"usd": usd, "tokens": tokens}
-    levels = [level for limit, row in budgets for level in _levels(tx, limit, row)]
-    for level in levels:
-        if amounts[level.unit] > level.left:
-            return Standing(refused=level, levels=tuple(levels))
-    places = [[limit.scope, limit.subject, row["period"]] for limit, row in budgets]
-    _move(tx, places, held_usd=usd, held_tokens=tokens)
+    caps = _caps(tx, limits)
+    places: _Places = [_place(tx, limit) for limit in limits]
     tx.run(
         "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)",
         name,
         usd,
         tokens,
-        json.dumps(places),
+        _PLACES.dump_json(places).decode(),
         tx.now + HOLD_MS,
     )
+    # Last, since it is what all chats share: others wait for it until this is committed.
+    rows = _add(tx, places, held_usd=usd, held_tokens=tokens)
+    amounts = {"usd": usd, "tokens": tokens}
+    levels = list(_levels(tx, limits, caps, rows, held=amounts))
+    for level in levels:
+        if amounts[level.unit] > level.left:
+            release(tx, name)
+            return Standing(refused=level, levels=tuple(levels))
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
 
 
@@ -58,9 +64,9 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
         return False
     [row] = found
     calls = list(usage)
-    _move(
+    _add(
         tx,
-        json.loads(row["budgets"]),
+        _places(row),
         held_usd=-row["usd"],
         held_tokens=-row["tokens"],
         spent_usd=sum(call.cost or 0 for call in calls),
@@ -76,7 +82,8 @@ def release(tx: Tx, name: str) -> None:
 
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
-    return [level for limit in limits for level in _levels(tx, limit, _budget(tx, limit))]
+    rows = _add(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
+    return list(_levels(tx, limits, _caps(tx, limits), rows))
 
 
 def cap(tx: Tx, limit: Limit, unit: Unit, amount: int | None) -> None:
@@ -105,8 +112,21 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
-    row = _budget(tx, limit)
-    _move(tx, [[limit.scope, limit.subject, row["period"]]], **{f"granted_{unit}": amount})
+    _add(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
+
+
+def reset(tx: Tx, limit: Limit) -> None:
+    """Let what was spent in the present day or month count no longer; what is held still does.
+
+    What was granted stays, and so does the ledger.
+    """
+    tx.run(
+        "UPDATE budget SET spent_usd = 0, spent_tokens = 0, warned = ''"
+        " WHERE scope = ? AND subject = ? AND period = ?",
+        limit.scope,
+        limit.subject,
+        _period(_local(tx.now), limit.span),
+    )
 
 
 def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
@@ -143,7 +163,7 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
 def add_up(tx: Tx, row: Mapping[str, object]) -> None:
     """Add to the sums of a day, chat, person, model and purpose; `row` names every column."""
     tx.run(
-        f"INSERT INTO usage_day ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
+        f"INSERT INTO usage_day ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
         " ON CONFLICT (day, person, chat_id, model, purpose) DO UPDATE SET "
         + ", ".join(f"{name} = usage_day.{name} + excluded.{name}" for name in _SUMMED),
         *row.values(),
@@ -158,46 +178,69 @@ def day_of(now: int) -> int:
 def _expire(tx: Tx) -> None:
     late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
     for row in tx.lock(late, tx.now, skip=True):
-        places = json.loads(row["budgets"])
-        _move(tx, places, held_usd=-row["usd"], held_tokens=-row["tokens"])
+        _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
     tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
 
 
-def _budget(tx: Tx, limit: Limit) -> Row:
-    [row] = tx.all(
-        "INSERT INTO budget (scope, subject, period) VALUES (?, ?, ?)"
-        " ON CONFLICT (scope, subject, period) DO UPDATE SET warned = budget.warned"
-        " RETURNING *",
-        limit.scope,
-        limit.subject,
-        _period(_local(tx.now), limit.span),
-    )
-    return row
+def _add(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
+    """Add amounts to each of some budgets, in their order; return these, by place.
 
-
-def _levels(tx: Tx, limit: Limit, row: Row) -> Iterable[Level]:
+    A transaction that does this twice, or in another order, may meet one that waits for it.
+    """
+    if not places:
+        return {}
+    names = ", ".join(amounts)
+    sums = ", ".join(f"{name} = budget.{name} + excluded.{name}" for name in amounts)
     rows = tx.all(
-        "SELECT unit, amount FROM cap WHERE scope = ? AND subject = ? AND span = ?",
-        limit.scope,
-        limit.subject,
-        limit.span,
+        f"INSERT INTO budget (scope, subject, period, {names})"
+        f" VALUES {marks(3 + len(amounts), len(places))}"
+        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *",
+        *chain.from_iterable((*place, *amounts.values()) for place in places),
     )
-    caps: dict[str, int | None] = {"usd": limit.usd, "tokens": limit.tokens}
-    caps |= {r["unit"]: r["amount"] for r in rows}
-    for unit in UNITS:
-        amount = caps[unit]
-        if amount is not None:
-            yield Level(
-                scope=limit.scope,
-                subject=limit.subject,
-                span=limit.span,
-                unit=unit,
-                cap=amount + row[f"granted_{unit}"],
-                spent=row[f"spent_{unit}"],
-                held=row[f"held_{unit}"],
-                resets_at=_end(_local(tx.now), limit.span),
-            )
+    return {(row["scope"], row["subject"], row["period"]): row for row in rows}
+
+
+def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], int | None]:
+    """Return what owners set in place of the settings, by scope, subject, span and unit."""
+    if not limits:
+        return {}
+    rows = tx.all(
+        f"SELECT * FROM cap WHERE (scope, subject, span) IN (VALUES {marks(3, len(limits))})",
+        *chain.from_iterable((limit.scope, limit.subject, limit.span) for limit in limits),
+    )
+    return {(r["scope"], r["subject"], r["span"], r["unit"]): r["amount"] for r in rows}
+
+
+def _levels(
+    tx: Tx,
+    limits: Iterable[Limit],
+    caps: Mapping[tuple[str, str, str, str], int | None],
+    rows: Mapping[tuple[str, str, str], Row],
+    *,
+    held: Mapping[str, int] | None = None,
+) -> Iterable[Level]:
+    """Yield how far each limit is used up, but for what `held` has just added."""
+    for limit in limits:
+        row = rows[_place(tx, limit)]
+        own = {"usd": limit.usd, "tokens": limit.tokens}
+        for unit in UNITS:
+            amount = caps.get((limit.scope, limit.subject, limit.span, unit), own[unit])
+            if amount is not None:
+                yield Level(
+                    scope=limit.scope,
+                    subject=limit.subject,
+                    span=limit.span,
+                    unit=unit,
+                    cap=amount + row[f"granted_{unit}"],
+                    spent=row[f"spent_{unit}"],
+                    held=row[f"held_{unit}"] - (held[unit] if held else 0),
+                    resets_at=_end(_local(tx.now), limit.span),
+                )
+
+
+def _place(tx: Tx, limit: Limit) -> tuple[str, str, str]:
+    return limit.scope, limit.subject, _period(_local(tx.now), limit.span)
 
 
 def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
@@ -218,16 +261,12 @@ def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
             yield level
 
 
-def _move(tx: Tx, places: Iterable[Sequence[Any]], **amounts: int) -> None:
-    changes = ", ".join(f"{name} = {name} + ?" for name in amounts)  # our own names
-    for scope, subject, period in places:
-        tx.run(
-            f"UPDATE budget SET {changes} WHERE scope = ? AND subject = ? AND period = ?",  # noqa: S608
-            *amounts.values(),
-            scope,
-            subject,
-            period,
-        )
+def _places(row: Row) -> _Places:
+    """Return where something is held; nowhere if it cannot be read: what was held there stays."""
+    try:
+        return _PLACES.validate_json(row["budgets"])
+    except ValidationError:
+        return []
 
 
 def _local(now: int) -> datetime:

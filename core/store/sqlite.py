@@ -52,11 +52,11 @@ class SqliteTx:
 
     def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        return self._execute(sql, values).fetchall()
+        return self._read(sql, values, sqlite3.Cursor.fetchall)
 
     def one(self, sql: str, *values: object) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
-        row: sqlite3.Row | None = self._execute(sql, values).fetchone()
+        row: sqlite3.Row | None = self._read(sql, values, sqlite3.Cursor.fetchone)
         return row
 
     def lock(self, sql: str, *values: object, skip: bool = False) -> list[sqlite3.Row]:  # noqa: ARG002
@@ -79,6 +79,20 @@ class SqliteTx:
             "INSERT INTO chore (name, at) VALUES ('wiped', ?) ON CONFLICT (name) DO NOTHING",
             self.now,
         )
+
+    def _read(self, sql: str, values: Sequence[object], fetch: Callable[[sqlite3.Cursor], T]) -> T:
+        try:
+            return fetch(self._execute(sql, values))
+        except sqlite3.OperationalError as error:
+            # Bytes that are no UTF-8, on a damaged disk: the error quotes them, and would keep
+            # every row of the query from being read. What is not a query may not run twice.
+            if "decode" not in str(error) or not sql.startswith("SELECT"):
+                raise
+        self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        try:
+            return fetch(self._execute(sql, values))
+        finally:
+            self._connection.text_factory = str
 
     def _execute(self, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
         try:

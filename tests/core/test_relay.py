@@ -11,7 +11,7 @@ from core.errors import DeliveryError, GoneError, LeaseLostError, StoreError
 from core.protocols import Store
 from core.relay import Pace
 from core.store import open_store
-from core.types import Chat, Delta, Message, ModelEvent, Turn
+from core.types import Chat, Delta, Lease, Message, ModelEvent, Outgoing, Turn
 from tests.core.house import OFFICE, OWNER, QUICK, Faulty, Gate, House, failing
 from tests.core.stand_ins import (
     ANN,
@@ -237,6 +237,35 @@ async def test_notices_and_answers_are_told_apart(store: Store) -> None:
         await house.say("let me in")
         await house.bot.until(5)
     assert len(set(house.bot.keys)) == 5
+
+
+async def test_in_doubt_about_its_leases_it_shows_nothing(store: Store) -> None:
+    """While leases cannot be renewed, another process may show the answer: this one waits."""
+    fault, used = faulty(store)
+    cut = asyncio.Event()
+
+    async def renew(*_: object) -> None:
+        if cut.is_set():
+            raise StoreError("cut off")
+
+    fault.before["renew"] = renew
+    gate = Gate()
+    pace = Pace(heartbeat=0.01, doubt=0.02, store=0.01)
+    house = House(store=used, model=StandInModel(gate), pace=pace)
+    async with house.running():
+        await house.say("hi")
+        await gate.until_reached()
+        cut.set()
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        unsent = Outgoing(id=9, turn=None, chat=CHAT, to=None, text="later")
+        reply = house.relay._reply(Lease(chat_id=1, chat=CHAT, epoch=1), unsent)
+        waiting = asyncio.create_task(reply.cleared())
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        assert not waiting.done()
+        cut.clear()
+        await asyncio.wait_for(waiting, 10)
+        gate.opened.set()
+        assert await house.bot.until(1) == ["half whole"]
 
 
 async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:

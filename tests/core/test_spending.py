@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -213,6 +214,35 @@ async def test_owners_set_limits(store: Store) -> None:
         assert (await order(f"/limit {ANN.id}")).startswith("Say how much")
         assert (await order("/limit desk:404 5")).startswith("Say whom it is about")
         assert "for my owner only" in await house.ask("/limit everyone none")
+
+
+async def test_owners_reset_what_was_spent(store: Store) -> None:
+    """Of a day or a month, whatever the limit; what was spent is shown as before."""
+    caps: Caps = {("user", "day", "tokens"): 9_000, ("user", "month", "usd"): 10_000_000}
+    house = House(store=store, prices=PRICES, caps=caps, context_tokens=512)
+    limit = Limit(scope="user", subject=ANN.id, span="day")
+    usage = (Usage(purpose="chat", model="gpt-4o", input=8_999, cost=1_000_000),)
+    async with house.running():
+        await house.ask("/help")
+        await store.hold("x", [limit, replace(limit, span="month")], usd=0, tokens=0)
+        await store.compact(1, old=0, new=0, summary="", usage=usage, hold="x")
+        assert "exceed your limit for today" in await house.ask("hi")
+
+        async def order(text: str) -> str:
+            return await house.ask(text, chat=OFFICE, person=OWNER)
+
+        assert (await order(f"/grant {ANN.id} reset")).startswith(
+            "`desk:1`: what was spent today counts no longer. Left:\n\n"
+            "- 9,000 tokens of 9,000 tokens a day; resets at midnight\n"
+            "- $9.00 of $10.00 a month; resets on 01 "
+        )
+        assert await house.ask("hi") == "You said: hi"
+        assert "- $10.00 of $10.00 a month" in await order(f"/grant {ANN.id} Reset month")
+        assert await spent(store) > 1_000_000
+        assert await order("/grant everyone reset") == (
+            "Everyone together: what was spent today counts no longer."
+        )
+        assert "for my owner only" in await house.ask("/grant everyone reset")
 
 
 async def test_a_footer_tells_the_cost(store: Store) -> None:

@@ -88,6 +88,12 @@ async def test_a_failing_job_undoes_only_itself(database: SqliteDatabase) -> Non
     assert await database.run(models) == ["a", "c"]
 
 
+async def test_a_query_that_fails_is_told(database: SqliteDatabase) -> None:
+    """In a sentence of ours; the log says why."""
+    with pytest.raises(StoreError, match="the log of the bot says why"):
+        await database.run(read, "SELECT * FROM nowhere")
+
+
 async def test_a_commit_that_fails_fails_its_whole_group(database: SqliteDatabase) -> None:
     """Nobody is told that a job is durable when the commit did not happen."""
 

@@ -121,6 +121,66 @@ async def test_owners_set_and_grant(store: Store, unit: Unit, amount: int) -> No
     assert (await store.levels([limit]))[0].cap == before + 7
 
 
+async def test_a_reset_lets_what_was_spent_count_no_longer(
+    store: Store, clock: StandInClock
+) -> None:
+    """In the one time of the one limit; grants stay, and so does what the ledger says."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    await store.hold(turn.hold, LIMITS, usd=900, tokens=90)
+    await store.finish(lease, turn, Outcome(usage=(call(900, tokens=90),)))
+    await store.grant(DAY, "usd", 50)
+    assert (await store.hold("a", LIMITS, usd=200, tokens=1)).refused
+    await store.reset(DAY)
+    assert await left(store) == {"user day": 1_050, "user month": 10, "all month": 4_100}
+    assert not (await store.hold("a", LIMITS, usd=200, tokens=1)).refused
+    await store.release_hold("a")
+    await store.reset(MONTH)
+    await store.reset(ALL)
+    assert await left(store) == {"user day": 1_050, "user month": 100, "all month": 5_000}
+    [total] = await store.totals("all")
+    assert (total.cost, total.input + total.output) == (900, 90)
+
+
+async def test_what_is_under_way_at_a_reset_counts_afterwards(
+    store: Store, clock: StandInClock
+) -> None:
+    """It stays held, and what it comes to is spent in the new count."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    await store.hold(turn.hold, LIMITS, usd=900, tokens=90)
+    await store.reset(DAY)
+    assert (await left(store))["user day"] == 100
+    await store.finish(lease, turn, Outcome(usage=(call(300),)))
+    assert (await left(store))["user day"] == 700
+
+
+async def test_after_a_reset_somebody_is_told_again(store: Store, clock: StandInClock) -> None:
+    """When little is left of the new count."""
+    told = []
+    for number in (1, 2, 3, 4):
+        await put(store, number)
+        lease, turn = await take_turn(store, clock)
+        told.append(len((await store.hold(turn.hold, LIMITS, usd=90, tokens=0)).warned))
+        await store.finish(lease, turn, Outcome(usage=(call(900, tokens=2),)))
+        await store.next(lease)
+        if number % 2 == 0:
+            await store.reset(DAY)
+    assert told == [0, 1, 0, 1]
+
+
+async def test_a_reset_races_with_calls(store: Store, clock: StandInClock) -> None:
+    """Whatever comes first, what is held stays held and the cap is kept."""
+    del clock
+    await asyncio.gather(
+        *(store.hold(f"turn {n}", LIMITS, usd=30, tokens=1) for n in range(20)),
+        store.reset(DAY),
+        *(store.release_hold(f"turn {n}") for n in range(10)),
+        store.reset(DAY),
+    )
+    assert (await left(store))["user day"] == 1_000 - 10 * 30
+
+
 async def test_many_at_once_never_overshoot(store: Store) -> None:
     """Of two hundred calls that want to hold at the same time, as many as fit are let."""
     results = await asyncio.gather(
