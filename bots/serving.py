@@ -71,7 +71,13 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         health = await _open_health(chosen, store, stack)
         # With the terminal goes the machine, so whoever sits at it is an owner.
         owners = (*chosen.owners, "console:0")
-        access = Access(store, mode=chosen.access, owners=owners, allowed=chosen.allowed)
+        access = Access(
+            store,
+            mode=chosen.access,
+            owners=owners,
+            allowed=chosen.allowed,
+            per_minute=chosen.user_per_minute,
+        )
         brain = await _open_brain(chosen, stack) if "work" in roles else None
         notice = brain.notice if brain else ""
         bots = {bot.name: bot for bot in _open_bots(chosen, stack, notice)}
@@ -110,7 +116,11 @@ async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
 
 
 async def _listen(bot: Bot, inbox: Inbox, store: Store, health: Health) -> None:
-    """Let a bot listen, while no other process does in its place."""
+    """Let a bot listen, while no other process does in its place if only one may."""
+    if not bot.claim:
+        health.checks[bot.name] = lambda: "" if bot.is_listening else "hears nothing"
+        log.info("listening bot=%s", bot.name)
+        return await bot.listen(inbox)
     while True:
         health.checks[bot.name] = lambda: ""  # standing by is all it has to do
         async with store.lead(f"listen {bot.claim}") as lost:
@@ -142,12 +152,18 @@ async def _tidy(store: Store, days: int | None) -> None:
 def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
     """Open a bot for every platform that has a token, or else the terminal."""
     if chosen.telegram_bot_token:
-        from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
+        from bots.telegram import Hook, TelegramBot  # noqa: PLC0415 - the SDK takes its time
 
+        hook = chosen.telegram_webhook_url and Hook(
+            url=chosen.telegram_webhook_url,
+            secret=chosen.webhook_secret,
+            listen=chosen.telegram_webhook_listen,
+        )
         telegram = TelegramBot(
             token=chosen.telegram_bot_token.get_secret_value(),
             api_url=chosen.telegram_api_url,
             proxy=chosen.http_proxy_telegram,
+            hook=hook or None,
             commands=COMMANDS,
         )
         stack.push_async_callback(telegram.close)
@@ -161,6 +177,7 @@ def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Itera
             proxy=chosen.http_proxy_discord,
             commands=COMMANDS,
             offers=offers(chosen),
+            shards=chosen.discord_shards,
         )
         stack.push_async_callback(discord.close)
         yield discord

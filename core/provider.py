@@ -106,7 +106,13 @@ _UNSUPPORTED = re.compile(
 _MOST_TOKENS = 1_000_000_000
 # What cannot be anybody's text or key.
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
-_PARAMETERS = ("max_completion_tokens", "max_tokens", "stream_options", "temperature")
+_PARAMETERS = (
+    "max_completion_tokens",
+    "max_tokens",
+    "prompt_cache_key",
+    "stream_options",
+    "temperature",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

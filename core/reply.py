@@ -27,7 +27,7 @@ class Posted:
 class Reply:
     """What a bot delivers: first a growing preview, then the final text.
 
-    The relay writes (`grow`, `close`, `settle`), the bot reads. Both calls of
+    The relay writes (`grow`, `note`, `close`, `settle`), the bot reads. Both calls of
     `Bot.deliver` for one answer get the same object, so that what the first has posted
     (`posted`) the second edits. Files follow the final text, and are never edited. After a
     crash, `posted` and `attached` come back from the store.
@@ -59,6 +59,7 @@ class Reply:
         self.text = ""
         self.grown_at = 0.0
         self.files: tuple[File, ...] = ()
+        self.is_note = False
         self.is_final = False
         self.posted = [Posted(ref=ref) for ref in posted]
         self.attached = attached
@@ -69,9 +70,17 @@ class Reply:
 
     def grow(self, text: str) -> None:
         """Show `text`, the whole of it, in place of what stood before; never waits."""
-        if text and not self.text:
+        if text and (self.is_note or not self.text):
             self.grown_at = time.monotonic()
+        self._show(text, is_note=False)
+
+    def note(self, text: str) -> None:
+        """Show `text` likewise, though it is no part of the answer."""
+        self._show(text, is_note=True)
+
+    def _show(self, text: str, *, is_note: bool) -> None:
         self.text = text
+        self.is_note = is_note
         self._changed.set()
 
     def close(self) -> None:

@@ -39,19 +39,21 @@ async def usage(called: Called) -> Answered:
     if not everything or not everything[0].calls:
         return "Nothing was spent yet."
     lines = [f"**{_titles(whose, period)}**: {_line(everything[0])}"]
-    for by in ("model", "person", "chat") if whose == "everyone" else ("model",):
-        rows = await store.totals(by, since=since, person=person, chat=chat)
-        lines.append(f"\nBy {by}:\n\n{_list(rows)}")
+    shown: Sequence[By] = ("model", "person", "chat") if whose == "everyone" else ("model",)
+    sums = {
+        by: await store.totals(by, since=since, person=person, chat=chat)
+        for by in {*shown, _BY[whose]}
+    }
+    lines += [f"\nBy {by}:\n\n{_list(sums[by])}" for by in shown]
     if levels := await store.levels(called.purse.limits):
         lines.append("\nLeft:\n\n" + "\n".join(f"- {_left(level)}" for level in levels))
     days = await store.totals("day", since=since, person=person, chat=chat)
-    shares = await store.totals(_BY[whose], since=since, person=person, chat=chat)
     who, when = _titles(whose, period).split(", ")
     chart = Chart(
         title=who,
         subtitle=when,
         bars=_bars(days, since),
-        shares=[_share(row) for row in shares],
+        shares=[_share(row) for row in sums[_BY[whose]]],
         heading="Models" if whose == "me" else "People",
         limit=_day_limit(levels, whose) if period in {"day", "month"} else None,
     )

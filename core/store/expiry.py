@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from core.store.privacy import ANONYMOUS, anonymise, nowhere, wipe
-from core.store.spending import day_of
+from core.store.privacy import ANONYMOUS, nowhere, wipe
+from core.store.sums import day_of, rename
 from core.store.tx import Row, Tx
 from core.types import MOST_FAILURES
 
@@ -95,7 +95,8 @@ def _sums(tx: Tx, before: int) -> int:
     )
     private = _private(tx, rows)
     for row in rows:
-        anonymise(tx, row, chat=nowhere(tx) if row["chat_id"] in private else row["chat_id"])
+        chat = nowhere(tx) if row["chat_id"] in private else row["chat_id"]
+        rename(tx, row, person=ANONYMOUS, chat=chat)
     return len(rows)
 
 

@@ -2,7 +2,8 @@
 
 from core.store.inbox import read
 from core.store.queue import check, turn_of
-from core.store.spending import settle, spend
+from core.store.spending import settle
+from core.store.sums import spend
 from core.store.tx import Tx
 from core.types import Lease, Message, Turn, Usage
 
@@ -57,8 +58,8 @@ def compact(
     Not if its start has moved from `old`, nor if the message that ended at `new` was replaced, nor
     if anything was deleted of what the summary was made from.
     """
-    spend(tx, chat, "", usage, None)
     settle(tx, hold, usage)
+    spend(tx, chat, "", usage, None)
     return bool(
         tx.run(
             "UPDATE chat SET start = ?, summary = ?, summarised_at = ? WHERE id = ? AND start = ?"

@@ -12,7 +12,8 @@ from core.kept import Kept, Stored
 from core.store.inbox import hush
 from core.store.people import CODE_MS
 from core.store.queue import check
-from core.store.spending import add_up, periods
+from core.store.spending import periods
+from core.store.sums import rename
 from core.store.tx import Row, Tx
 from core.types import Lease, Turn
 
@@ -119,22 +120,6 @@ def wipe(tx: Tx, rows: Iterable[Row]) -> None:
         hush(tx, row["id"])
 
 
-def anonymise(tx: Tx, row: Row, *, chat: int) -> None:
-    """Let the sum of a day lose its name; with one that is alike then, it becomes one.
-
-    Args:
-        tx: The transaction.
-        row: Of usage_day.
-        chat: Where it is entered instead.
-    """
-    tx.run(
-        "DELETE FROM usage_day WHERE day = ? AND person = ? AND chat_id = ? AND model = ?"
-        " AND purpose = ?",
-        *(row[name] for name in ("day", "person", "chat_id", "model", "purpose")),
-    )
-    add_up(tx, dict(row) | {"person": ANONYMOUS, "chat_id": chat})
-
-
 def nowhere(tx: Tx) -> int:
     """Return the chat in which the costs of forgotten private chats are entered."""
     [row] = tx.all(
@@ -159,7 +144,7 @@ def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
     )
     sums = f"SELECT * FROM usage_day WHERE {whose}"
     for row in tx.all(sums, chat, person, int(is_theirs)):
-        anonymise(tx, row, chat=target)
+        rename(tx, row, person=ANONYMOUS, chat=target)
 
 
 def _empty(tx: Tx, chat: int) -> None:

@@ -183,7 +183,13 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
         _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
         return None
     mine = _first(rows)
-    stops = [r for r in rows[len(mine) :] if r["kind"] == "stop"]
+    stops = tx.all(
+        "SELECT * FROM inbox WHERE chat_id = ? AND id > ? AND kind = 'stop' AND done_at IS NULL"
+        " ORDER BY id LIMIT ?",
+        held.chat_id,
+        mine[-1]["id"],
+        MOST_MERGED,
+    )
     found, lost = read([*mine, *stops])
     for message in lost:
         _bury(tx, row, message)
@@ -191,9 +197,8 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
     if lost:
         return unsent(tx, held)
     said = [incoming for _, incoming in found[len(mine) :]]
-    turn = turn_of(tx, row, found[: len(mine)])
     waited = max(0, tx.now - mine[0]["ready_at"]) / 1000
-    turn = replace(turn, stops=tuple(said), waited=waited)
+    turn = replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said), waited=waited)
     for number in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
     return turn

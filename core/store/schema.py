@@ -266,4 +266,66 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # The sums of usage_day by month: months since January 1970, as its days are.
+        """
+        CREATE TABLE usage_month (
+            month BIGINT NOT NULL,
+            person TEXT NOT NULL,
+            chat_id BIGINT NOT NULL REFERENCES chat (id),
+            model TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            calls BIGINT NOT NULL,
+            input BIGINT NOT NULL,
+            cached BIGINT NOT NULL,
+            output BIGINT NOT NULL,
+            milliseconds BIGINT NOT NULL,
+            cost BIGINT NOT NULL,
+            unpriced BIGINT NOT NULL,
+            PRIMARY KEY (month, person, chat_id, model, purpose)
+        )
+        """,
+        # d and y: days and years since March 1968, so that a year ends with its leap day, if it
+        # has one; right until 2100.
+        """
+        INSERT INTO usage_month
+        SELECT 12 * y + (5 * (d - 1461 * y / 4) + 2) / 153 - 22, person, chat_id, model, purpose,
+            SUM(calls), SUM(input), SUM(cached), SUM(output), SUM(milliseconds), SUM(cost),
+            SUM(unpriced)
+        FROM (
+            SELECT usage_day.*, day + 671 AS d, (4 * (day + 671) + 3) / 1461 AS y FROM usage_day
+        ) AS dated GROUP BY 1, 2, 3, 4, 5
+        """,
+        "CREATE INDEX usage_month_chat ON usage_month (chat_id, month)",
+        "CREATE INDEX usage_month_person ON usage_month (person, month)",
+        # Everybody's, by day.
+        """
+        CREATE TABLE usage_all (
+            day BIGINT PRIMARY KEY,
+            calls BIGINT NOT NULL,
+            input BIGINT NOT NULL,
+            cached BIGINT NOT NULL,
+            output BIGINT NOT NULL,
+            milliseconds BIGINT NOT NULL,
+            cost BIGINT NOT NULL,
+            unpriced BIGINT NOT NULL
+        )
+        """,
+        """
+        INSERT INTO usage_all
+        SELECT day, SUM(calls), SUM(input), SUM(cached), SUM(output), SUM(milliseconds),
+            SUM(cost), SUM(unpriced)
+        FROM usage_day GROUP BY day
+        """,
+    ),
+    (
+        # When the minute began in which somebody asks, how many of their turns were let pass in
+        # it, the last of these, and the turn that told them to wait (0: none).
+        "ALTER TABLE person ADD COLUMN minute_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_turns BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_last BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_told BIGINT NOT NULL DEFAULT 0",
+        # Read with every turn, however many messages wait.
+        "CREATE INDEX inbox_stop ON inbox (chat_id, id) WHERE kind = 'stop' AND done_at IS NULL",
+    ),
 )

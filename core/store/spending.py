@@ -11,6 +11,7 @@ from itertools import chain
 from pydantic import TypeAdapter, ValidationError
 
 from core.money import Level, Limit, Span, Standing, Unit
+from core.store.sums import local
 from core.store.tx import Row, Tx, marks
 from core.types import Usage
 
@@ -19,11 +20,9 @@ KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
-_SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
 # Where something is held: scope, subject and period of budgets.
 _Places = list[tuple[str, str, str]]
 _PLACES = TypeAdapter(_Places)
-_EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day, nowhere in particular
 
 
 def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> Standing:
@@ -44,7 +43,7 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
         tx.now + HOLD_MS,
     )
     # Last, since it is what all chats share: others wait for it until this is committed.
-    rows = _add(tx, places, held_usd=usd, held_tokens=tokens)
+    rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
     amounts = {"usd": usd, "tokens": tokens}
     levels = list(_levels(tx, limits, caps, rows, held=amounts))
     for level in levels:
@@ -64,7 +63,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
         return False
     [row] = found
     calls = list(usage)
-    _add(
+    _book(
         tx,
         _places(row),
         held_usd=-row["usd"],
@@ -82,7 +81,7 @@ def release(tx: Tx, name: str) -> None:
 
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
-    rows = _add(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
+    rows = _book(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
     return list(_levels(tx, limits, _caps(tx, limits), rows))
 
 
@@ -112,7 +111,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
-    _add(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
+    _book(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:
@@ -125,65 +124,19 @@ def reset(tx: Tx, limit: Limit) -> None:
         " WHERE scope = ? AND subject = ? AND period = ?",
         limit.scope,
         limit.subject,
-        _period(_local(tx.now), limit.span),
+        _period(local(tx.now), limit.span),
     )
-
-
-def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
-    """Enter paid calls into the ledger, and into the sums of their day."""
-    for call in usage:
-        milliseconds = round(call.seconds * 1000)
-        amounts = (call.input, call.cached, call.output, milliseconds)
-        tx.run(
-            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
-            " milliseconds, is_estimated, cost, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(chat, turn, person, call.purpose, call.model, *amounts),
-            *(int(call.is_estimated), call.cost, tx.now),
-        )
-        add_up(
-            tx,
-            {
-                "day": day_of(tx.now),
-                "person": person,
-                "chat_id": chat,
-                "model": call.model,
-                "purpose": call.purpose,
-                "calls": 1,
-                "input": call.input,
-                "cached": call.cached,
-                "output": call.output,
-                "milliseconds": milliseconds,
-                "cost": call.cost or 0,
-                "unpriced": int(call.cost is None),
-            },
-        )
-
-
-def add_up(tx: Tx, row: Mapping[str, object]) -> None:
-    """Add to the sums of a day, chat, person, model and purpose; `row` names every column."""
-    tx.run(
-        f"INSERT INTO usage_day ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-        " ON CONFLICT (day, person, chat_id, model, purpose) DO UPDATE SET "
-        + ", ".join(f"{name} = usage_day.{name} + excluded.{name}" for name in _SUMMED),
-        *row.values(),
-    )
-
-
-def day_of(now: int) -> int:
-    """Return the day where the owner lives, in days since 1970."""
-    return _local(now).toordinal() - _EPOCH
 
 
 def _expire(tx: Tx) -> None:
     late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
     for row in tx.lock(late, tx.now, skip=True):
-        _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
+        _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
     tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
 
 
-def _add(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
+def _book(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
     """Add amounts to each of some budgets, in their order; return these, by place.
 
     A transaction that does this twice, or in another order, may meet one that waits for it.
@@ -235,12 +188,12 @@ def _levels(
                     cap=amount + row[f"granted_{unit}"],
                     spent=row[f"spent_{unit}"],
                     held=row[f"held_{unit}"] - (held[unit] if held else 0),
-                    resets_at=_end(_local(tx.now), limit.span),
+                    resets_at=_end(local(tx.now), limit.span),
                 )
 
 
 def _place(tx: Tx, limit: Limit) -> tuple[str, str, str]:
-    return limit.scope, limit.subject, _period(_local(tx.now), limit.span)
+    return limit.scope, limit.subject, _period(local(tx.now), limit.span)
 
 
 def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
@@ -248,7 +201,7 @@ def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
     for level in levels:
         if level.spent < level.cap * WARN_SHARE:
             continue
-        period = _period(_local(tx.now), level.span)
+        period = _period(local(tx.now), level.span)
         if tx.run(
             "UPDATE budget SET warned = warned || ? WHERE scope = ? AND subject = ?"
             " AND period = ? AND warned NOT LIKE ?",
@@ -269,13 +222,9 @@ def _places(row: Row) -> _Places:
         return []
 
 
-def _local(now: int) -> datetime:
-    return datetime.fromtimestamp(now / 1000).astimezone()
-
-
 def periods(now: int) -> tuple[str, ...]:
     """Return the day and the month that last, as budgets name them."""
-    return tuple(_period(_local(now), span) for span in SPANS)
+    return tuple(_period(local(now), span) for span in SPANS)
 
 
 def _period(at: datetime, span: Span) -> str:

@@ -3,61 +3,65 @@
 from datetime import date
 
 from core.money import By, Total
-from core.store.tx import Tx
+from core.store.sums import SUMMED, month_of
+from core.store.tx import Row, Tx
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _KEYS: dict[By, str] = {
-    "day": "CAST(day AS TEXT)",
-    "person": "usage_day.person",
-    "chat": "CAST(chat_id AS TEXT)",
+    "day": "day",
+    "person": "person",
+    "chat": "chat_id",
     "model": "model",
     "purpose": "purpose",
     "all": "''",
 }
 _NAMES: dict[By, str] = {
-    "person": "(SELECT name FROM person WHERE id = usage_day.person)",
+    "person": "(SELECT name FROM person WHERE person.id = summed.id)",
     "chat": "(SELECT CASE WHEN title = '' THEN platform || ':' || ref ELSE title END FROM chat"
-    " WHERE id = chat_id)",
+    " WHERE chat.id = summed.id)",
 }
-
-_GROUPS: dict[By, str] = {"chat": "chat_id", "person": "usage_day.person", "all": "1"}
 
 
 def totals(
     tx: Tx, by: By, since: date | None, person: str | None, chat: int | None
 ) -> list[Total]:
     """Return sums of the ledger since a day, the dearest first; those of days in their order."""
-    key, name = _KEYS[by], _NAMES.get(by, "''")
-    bounds: dict[str, object] = {"day >= ?": since.toordinal() - _EPOCH if since else 0}
-    if person is not None:
-        bounds["person = ?"] = person
-    if chat is not None:
-        bounds["chat_id = ?"] = chat
-    where, values = " AND ".join(bounds), tuple(bounds.values())
+    table, since_what = _source(by, since, person, chat)
+    wanted = {"person = ?": person, "chat_id = ?": chat}
+    where = {what: value for what, value in wanted.items() if value is not None} | since_what
+    sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in SUMMED)
+    summed = f"SELECT {_KEYS[by]} AS id, {sums} FROM {table} WHERE {' AND '.join(where)}"
+    name, order = _NAMES.get(by, "''"), "id" if by == "day" else "cost DESC, input + output DESC"
+    # Names are looked up for what is summed up, not for each row.
     rows = tx.all(
-        f"SELECT {key} AS id, {name} AS name, SUM(calls) AS calls, SUM(input) AS input,"
-        " SUM(cached) AS cached, SUM(output) AS output, SUM(milliseconds) AS milliseconds,"
-        f" SUM(cost) AS cost, SUM(unpriced) AS unpriced FROM usage_day WHERE {where}"
-        f" GROUP BY {_GROUPS.get(by, '1, 2')}"
-        " ORDER BY SUM(cost) DESC, SUM(input) + SUM(output) DESC",
-        *values,
+        f"SELECT summed.*, {name} AS name FROM ({summed} GROUP BY 1) AS summed ORDER BY {order}",
+        *where.values(),
     )
-    found = [
-        Total(
-            id=_day(row["id"]) if by == "day" else row["id"],
-            name=row["name"] or row["id"],
-            calls=int(row["calls"]),
-            input=int(row["input"]),
-            cached=int(row["cached"]),
-            output=int(row["output"]),
-            seconds=int(row["milliseconds"]) / 1000,
-            cost=int(row["cost"]),
-            unpriced=int(row["unpriced"]),
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda total: total.id) if by == "day" else found
+    return [_total(row, by) for row in rows]
 
 
-def _day(number: str) -> str:
-    return date.fromordinal(int(number) + _EPOCH).isoformat()
+def _source(
+    by: By, since: date | None, person: str | None, chat: int | None
+) -> tuple[str, dict[str, object]]:
+    """Return the table with the fewest rows to add up, and its condition for the time."""
+    days: dict[str, object] = {"day >= ?": since.toordinal() - _EPOCH if since else 0}
+    if by in {"day", "all"} and person is None and chat is None:
+        return "usage_all", days
+    if by == "day" or (since and since.day > 1):
+        return "usage_day", days
+    return "usage_month", {"month >= ?": month_of(since) if since else 0}
+
+
+def _total(row: Row, by: By) -> Total:
+    key = date.fromordinal(row["id"] + _EPOCH).isoformat() if by == "day" else str(row["id"])
+    return Total(
+        id=key,
+        name=row["name"] or key,
+        calls=row["calls"],
+        input=row["input"],
+        cached=row["cached"],
+        output=row["output"],
+        seconds=row["milliseconds"] / 1000,
+        cost=row["cost"],
+        unpriced=row["unpriced"],
+    )

@@ -1,14 +1,30 @@
 """Fixtures that the bots' tests share."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
+from bots.discord import starts
 from bots.telegram import TelegramBot
+from tests.bots.discord_steps import QUICK
 from tests.bots.stages import STAGES, Stage
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
+
+
+@pytest.fixture(autouse=True)
+def no_hearts() -> Iterator[None]:
+    """End the heartbeats of connections that were given up before they had a session.
+
+    The SDK's threads for these would wake when the loop of their test is long closed.
+    """
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            thread.stop()
 
 
 @pytest.fixture
@@ -16,6 +32,14 @@ async def bot(telegram_server: TelegramServer) -> AsyncIterator[TelegramBot]:
     """A bot that does not listen."""
     async with open_bot(telegram_server) as bot:
         yield bot
+
+
+@pytest.fixture
+def quick_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions of Discord's gateway follow each other quickly, but no faster than so."""
+    monkeypatch.setattr(starts, "PAUSE_SECONDS", QUICK)
+    monkeypatch.setattr(starts, "MARGIN_SECONDS", QUICK / 5)
+    monkeypatch.setattr(starts, "FRESH_SECONDS", QUICK / 5)
 
 
 @pytest.fixture

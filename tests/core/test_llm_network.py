@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from core.llm import OpenAIChat
-from core.types import Delta
+from core.types import Delta, Message
 from tests.core.hearing import (
     MODEL,
     PROMPT,
@@ -20,6 +21,7 @@ from tests.core.hearing import (
 from tests.servers.openai import (
     OpenAIServer,
 )
+from tests.servers.openai.limits import Limits
 
 
 @pytest.mark.parametrize("is_silent", [True, False])
@@ -45,7 +47,7 @@ async def test_a_closed_stream_hangs_up(openai_server: OpenAIServer, chat: OpenA
     openai_server.chunk_delay = 0.01
     stream = chat.stream(PROMPT, models=(MODEL,), limit=50)
     assert isinstance(await anext(stream), Delta)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     await openai_server.until(lambda: openai_server.requests[0].is_cut)
     assert (await hear(chat)).text == REPLY
 
@@ -103,9 +105,14 @@ async def test_openai_account_stays_with_openai(
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """An HTTP proxy on the loopback: forwards plain requests, notes CONNECT and refuses it."""
+    """An HTTP proxy on the loopback: forwards plain requests, notes CONNECT and refuses it.
+
+    Attributes:
+        ahead: Host and port that it forwards to, whatever is asked for; empty for just that.
+    """
 
     url: str = ""
+    ahead: str = ""
     seen: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,7 +123,7 @@ class Proxy:
         if method == "CONNECT":
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
         else:
-            host, port = target.split("/")[2].split(":")
+            host, port = (self.ahead or target.split("/")[2]).split(":")
             ahead, sink = await asyncio.open_connection(host, int(port))
             sink.write(
                 head.replace("HTTP/1.1\r\n", "HTTP/1.1\r\nConnection: close\r\n", 1).encode()
@@ -170,3 +177,41 @@ async def test_the_environments_proxy_is_not_for_this_machine(
     local = openai_server.url.replace("127.0.0.1", "localhost")
     assert (await hear(make_chat(base_url=local))).text == REPLY
     assert UNREACHABLE in str((await hear(make_chat(base_url="http://models.example/v1"))).error)
+
+
+async def test_openai_is_told_which_prompts_begin_alike(
+    openai_server: OpenAIServer, make_chat: MakeChat, proxy: Proxy
+) -> None:
+    """By a hash that stays the same while a chat grows, and says nothing; nobody else is told."""
+    proxy.ahead = openai_server.url.split("/")[2]
+    own = make_chat(base_url="http://api.openai.com/v1", proxy=proxy.url)
+    regional = make_chat(base_url="http://eu.api.openai.com/v1", proxy=proxy.url)
+    grown = (*PROMPT, Message(role="assistant", content="Hi"), Message(role="user", content="so"))
+    elsewhere = (PROMPT[0], Message(role="user", content="Moin", name="Bob"))
+    for chat, prompt in (
+        (own, PROMPT),
+        (regional, grown),
+        (own, elsewhere),
+        (make_chat(), PROMPT),
+        (make_chat(base_url="http://api.openai.com.example/v1", proxy=proxy.url), PROMPT),
+    ):
+        assert not (await hear(chat, prompt=prompt)).error
+    first, second, third, *others = (
+        request.body.get("prompt_cache_key") for request in openai_server.requests
+    )
+    assert re.fullmatch("[0-9a-f]{32}", str(first))
+    assert first == second != third
+    assert others == [None, None]
+
+
+async def test_a_model_that_takes_no_cache_key(
+    openai_server: OpenAIServer, make_chat: MakeChat, proxy: Proxy
+) -> None:
+    """It is asked again without one, and from then on never with one."""
+    proxy.ahead = openai_server.url.split("/")[2]
+    openai_server.models["gpt-old"] = Limits(refuses=("prompt_cache_key",))
+    chat = make_chat(base_url="http://api.openai.com/v1", proxy=proxy.url)
+    for _ in range(2):
+        assert not (await hear(chat, "gpt-old")).error
+    keys = ["prompt_cache_key" in request.body for request in openai_server.requests]
+    assert keys == [True, False, False]

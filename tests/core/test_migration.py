@@ -1,6 +1,7 @@
 """A database that an earlier version wrote is read by this one, with all that is in it."""
 
 import sqlite3
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 from core.money import Limit
 from core.store import open_store
 from core.store.schema import MIGRATIONS
+from core.store.sums import month_of
 from tests.core.stand_ins import ANN, CHAT, incoming
 
 NOON = 1_700_000_000_000
 LEDGER = 1 + next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE usage_day" in "".join(m))
+MONTHS = next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE usage_month" in "".join(m))
 
 
 def earlier(path: Path, version: int) -> None:
@@ -67,3 +70,28 @@ async def test_an_earlier_database_goes_on(tmp_path: Path, version: int) -> None
         assert (await store.levels([limit]))[0].left == 10
     finally:
         await store.close()
+
+
+async def test_sums_of_months_are_made_of_those_of_days(tmp_path: Path) -> None:
+    """Every day until 2100 counts in its month, and is there by itself."""
+    path = tmp_path / "causerie.db"
+    earlier(path, MONTHS)
+    days = range(date(1970, 1, 1).toordinal(), date(2100, 1, 1).toordinal())
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.executemany(
+            "INSERT INTO usage_day VALUES (?, ?, 1, ?, 'chat', 1, 5, 4, 3, 2, ?, 1)",
+            ((n, ANN.id, f"model {n % 2}", n % 7) for n in range(len(days))),
+        )
+    connection.close()
+    await (await open_store(path)).close()
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT month, SUM(calls), SUM(cost) FROM usage_month GROUP BY 1")
+    months = Counter(month_of(date.fromordinal(day)) for day in days)
+    costs = Counter[int]()
+    for number, day in enumerate(days):
+        costs[month_of(date.fromordinal(day))] += number % 7
+    assert found.fetchall() == [(month, months[month], costs[month]) for month in sorted(months)]
+    by_day = connection.execute("SELECT day, calls, input, cost FROM usage_all ORDER BY day")
+    assert by_day.fetchall() == [(n, 1, 5, n % 7) for n in range(len(days))]
+    connection.close()

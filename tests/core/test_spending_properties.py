@@ -2,17 +2,19 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.money import Limit
-from core.store import spending
+from core.money import By, Limit
+from core.store import expiry, privacy, spending, sums, totals
+from core.store.privacy import ANONYMOUS
 from core.store.schema import MIGRATIONS
 from core.store.sqlite import SqliteTx
-from core.store.tx import Tx
+from core.store.tx import Row, Tx
 from core.types import Usage
 
 NAMES = ("a", "b", "c", "d")
@@ -38,13 +40,16 @@ def limits(person: str) -> tuple[Limit, ...]:
 
 @contextmanager
 def database() -> Iterator[sqlite3.Connection]:
-    """Open a database in memory with one chat in it."""
+    """Open a database in memory with a private chat in it, and a group."""
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
     for statements in MIGRATIONS:
         for statement in statements:
             connection.execute(statement.replace("{serial}", "INTEGER PRIMARY KEY"))
-    connection.execute("INSERT INTO chat (platform, ref, is_private, title) VALUES ('x','1',1,'')")
+    connection.executemany(
+        "INSERT INTO chat (platform, ref, is_private, title) VALUES ('x', ?, ?, '')",
+        [("1", 1), ("2", 0)],
+    )
     yield connection
     connection.close()
 
@@ -71,7 +76,7 @@ def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int
                 who, most = held.pop(name)
                 cost = int(most * share)
                 call = Usage(purpose="chat", model="m", input=cost, cost=cost)
-                spending.spend(tx, 1, who, (call,), None)
+                sums.spend(tx, 1, who, (call,), None)
                 spending.settle(tx, name, (call,))
                 entered += cost
                 spent.update(dict.fromkeys(limits(who), cost))
@@ -102,3 +107,82 @@ def check(tx: Tx, held: dict[str, tuple[str, int]], spent: Counter[Limit]) -> No
                 amount for who, amount in held.values() if level.scope == "all" or who == person
             ]
             assert level.held == sum(mine)
+
+
+EPOCH = date(1970, 1, 1).toordinal()
+DAY_MS = 24 * 60 * 60 * 1000
+CHANGE = st.tuples(
+    st.sampled_from(["spend", "spend", "spend", "wait", "forget", "expire"]),
+    st.sampled_from((*PEOPLE, "")),
+    st.integers(1, 2),
+    st.sampled_from("mn"),
+    st.one_of(st.none(), st.integers(0, 500)),
+    st.sampled_from((1, 20, 400)),
+)
+WHOSE: tuple[tuple[str | None, int | None], ...] = (
+    (None, None),
+    ("ann", None),
+    (ANONYMOUS, 2),
+    (None, 1),
+)
+# What each sum is the sum of, in a row of usage_day.
+KEYS: dict[By, Callable[[Row], str]] = {
+    "all": lambda _: "",
+    "day": lambda row: date.fromordinal(EPOCH + row["day"]).isoformat(),
+    "person": lambda row: str(row["person"]),
+    "chat": lambda row: str(row["chat_id"]),
+    "model": lambda row: str(row["model"]),
+    "purpose": lambda row: str(row["purpose"]),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CHANGE, max_size=30), st.integers(0, 800))
+def test_all_sums_agree(
+    changes: list[tuple[str, str, int, str, int | None, int]], days: int
+) -> None:
+    """With the ledger and with each other, whatever lost its name; of nothing there is none."""
+    with database() as connection:
+        now = 1_700_000_000_000
+        for action, person, chat, model, cost, time in changes:
+            tx = SqliteTx(connection, now)
+            if action == "spend":
+                call = Usage(purpose="chat", model=model, input=9, output=time, cost=cost)
+                sums.spend(tx, chat, person, (call,), None)
+            elif action == "forget":
+                privacy.erase(tx, person)
+            elif action == "expire":
+                expiry.expire(tx, time)
+            else:
+                now += time * DAY_MS
+        tx = SqliteTx(connection, now)
+        for table in ("usage_day", "usage_month"):
+            assert tx.all(f"SELECT * FROM {table} WHERE calls = 0") == []  # noqa: S608
+        ledger = tx.all("SELECT COUNT(*), COALESCE(SUM(cost), 0) FROM usage HAVING COUNT(*) > 0")
+        found = totals.totals(tx, "all", None, None, None)
+        assert [(total.calls, total.cost) for total in found] == [tuple(row) for row in ledger]
+        day = date.fromordinal(EPOCH + sums.day_of(now) - days)
+        for since in (None, day, day.replace(day=1)):
+            for whose, where in WHOSE:
+                compare(tx, since, whose, where)
+
+
+def compare(tx: Tx, since: date | None, person: str | None, chat: int | None) -> None:
+    """Compare what is shown of some with the sums of days that it is made of."""
+    first = since.toordinal() - EPOCH if since else 0
+    rows = [
+        row
+        for row in tx.all("SELECT * FROM usage_day WHERE day >= ?", first)
+        if person in (None, row["person"]) and chat in (None, row["chat_id"])
+    ]
+    for by, key in KEYS.items():
+        expected: Counter[str] = Counter()
+        for row in rows:
+            for name in ("calls", "input", "output", "cost", "unpriced"):
+                expected[f"{key(row)} {name}"] += row[name]
+        found = {
+            f"{total.id} {name}": getattr(total, name)
+            for total in totals.totals(tx, by, since, person, chat)
+            for name in ("calls", "input", "output", "cost", "unpriced")
+        }
+        assert found == dict(expected)

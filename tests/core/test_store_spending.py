@@ -172,10 +172,12 @@ async def test_after_a_reset_somebody_is_told_again(store: Store, clock: StandIn
 async def test_a_reset_races_with_calls(store: Store, clock: StandInClock) -> None:
     """Whatever comes first, what is held stays held and the cap is kept."""
     del clock
+    for number in range(10):
+        await store.hold(f"old {number}", LIMITS, usd=30, tokens=1)
     await asyncio.gather(
-        *(store.hold(f"turn {n}", LIMITS, usd=30, tokens=1) for n in range(20)),
+        *(store.hold(f"new {n}", LIMITS, usd=30, tokens=1) for n in range(10)),
         store.reset(DAY),
-        *(store.release_hold(f"turn {n}") for n in range(10)),
+        *(store.release_hold(f"old {n}") for n in range(10)),
         store.reset(DAY),
     )
     assert (await left(store))["user day"] == 1_000 - 10 * 30
