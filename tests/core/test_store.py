@@ -104,7 +104,7 @@ async def test_lease_keeps_its_limit_and_tells_when_to_come_back(
     assert [lease.chat for lease, _ in work] == chats[3:]
     assert wait == pytest.approx(15)
     clock.move()
-    assert await store.lease(["none"], 3) == ([], 60)
+    assert await store.lease(["none"], 3) == ([], 5)
 
 
 async def test_one_worker_at_a_time_has_a_chat(store: Store, clock: StandInClock) -> None:
