@@ -102,7 +102,7 @@ async def test_lease_keeps_its_limit_and_tells_when_to_come_back(
     assert wait == 0
     work, wait = await store.lease(["desk"], 3)
     assert [lease.chat for lease, _ in work] == chats[3:]
-    assert wait == pytest.approx(15)
+    assert wait == pytest.approx(5)
     clock.move()
     assert await store.lease(["none"], 3) == ([], 5)
 
