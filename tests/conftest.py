@@ -10,6 +10,7 @@ from core import models
 from tests import leaks
 from tests.servers.discord import DiscordServer
 from tests.servers.openai import OpenAIServer
+from tests.servers.postgres import PostgresServer
 from tests.servers.telegram import TelegramServer
 
 TODAY = date(2026, 11, 21)
@@ -19,6 +20,13 @@ TODAY = date(2026, 11, 21)
 def table() -> None:
     """Describe models by the table that ships, and on the day it was made."""
     models.use(clock=lambda: TODAY)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, for databases of each test's own."""
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ __all__ = ["DatabaseStore", "open_store"]
 log = logging.getLogger(__name__)
 
 
-async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore":
+async def open_store(where: Path | str, *, clock: Clock | None = None) -> "DatabaseStore":
     """Open the database, creating it or bringing it to the newest schema where needed.
 
     A SQLite file belongs to one process, so that the leases which a crash left in it are free. A
@@ -39,7 +39,7 @@ async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore
 
     Args:
         where: File of a SQLite database, or URL of a PostgreSQL one.
-        clock: Tells the milliseconds since 1970.
+        clock: Tells the milliseconds since 1970; None for the database's own.
 
     Raises:
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
@@ -48,7 +48,7 @@ async def open_store(where: Path | str, *, clock: Clock = now) -> "DatabaseStore
         from core.store.postgres import open_postgres  # noqa: PLC0415 - an optional extra
 
         return DatabaseStore(await open_postgres(where, clock=clock))
-    database = await open_sqlite(where, clock=clock)
+    database = await open_sqlite(where, clock=clock or now)
     try:
         await database.run(queue.release_all)
     except StoreError:

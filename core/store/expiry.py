@@ -88,7 +88,7 @@ def _calls(tx: Tx, before: int) -> int:
 
 def _sums(tx: Tx, before: int) -> int:
     """Let the sums of days lose their names."""
-    rows = tx.all(
+    rows = tx.lock(
         "SELECT * FROM usage_day WHERE person <> 'anonymous' AND day < ? ORDER BY day LIMIT ?",
         day_of(before),
         SLICE,
@@ -103,8 +103,10 @@ def _sums(tx: Tx, before: int) -> int:
 def _private(tx: Tx, rows: Sequence[Row]) -> set[int]:
     """Return which chats of some rows name somebody by being theirs alone."""
     chats = {row["chat_id"] for row in rows}
+    if not chats:
+        return set()
     marks = ", ".join("?" * len(chats))
-    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({marks})", *chats)  # noqa: S608
+    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({marks})", *chats)
     return {row["id"] for row in found}
 
 

@@ -63,7 +63,7 @@ def withdraw(tx: Tx, chat: Chat, message: str) -> bool:
 
 
 def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
-    return tx.one(
+    found = tx.lock(
         "SELECT inbox.id, event FROM chat JOIN inbox ON inbox.chat_id = chat.id"
         " WHERE chat.platform = ? AND ref = ? AND message = ? AND done_at IS NULL"
         " AND attempts = 0",
@@ -71,6 +71,7 @@ def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
         chat.ref,
         message,
     )
+    return found[0] if found else None
 
 
 def move(tx: Tx, incoming: Incoming) -> bool:

@@ -24,7 +24,8 @@ def ask(tx: Tx, person: str, turn: int) -> Pairing:
 
     A code holds for an hour; asking again within it returns the same.
     """
-    row = tx.one("SELECT code, asked_at, asked_in FROM person WHERE id = ?", person)
+    found = tx.lock("SELECT code, asked_at, asked_in FROM person WHERE id = ?", person)
+    row = found[0] if found else None
     if row and row["code"] and row["asked_at"] > tx.now - CODE_MS:
         is_new = row["asked_in"] == turn
         return Pairing(code=row["code"], is_new=is_new, recent=_recent(tx))

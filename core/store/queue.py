@@ -9,11 +9,10 @@ from itertools import takewhile
 
 from core.errors import LeaseLostError
 from core.store.inbox import bury, chat_of, hush, read
+from core.store.outbox import note_sent, receipts, unsent
 from core.store.tx import Row, Tx
 from core.types import (
-    MOST_FAILURES,
     ChatState,
-    File,
     Incoming,
     Lease,
     Outgoing,
@@ -22,6 +21,7 @@ from core.types import (
 
 LEASE_MS = 30_000
 LONGEST_WAIT_MS = 60_000
+LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
 UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."
 
@@ -40,24 +40,31 @@ def lease(
     buried: list[Buried] = []
     soonest = tx.now + LONGEST_WAIT_MS
     for platform in platforms:
-        rows = tx.all(
+        most = limit - len(taken)
+        rows = tx.lock(
             "SELECT * FROM chat WHERE platform = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?",
             platform,
             tx.now,
-            limit - len(taken),
+            most,
+            skip=True,
         )
         for row in rows:
             held = _hold(tx, row)
             work = _work(tx, held, row, buried)
             if work:
                 taken.append((held, work))
-        first = tx.one(
-            "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
-            platform,
-        )
-        if first and first["at"] is not None:
-            soonest = min(soonest, first["at"])
+        soonest = min(soonest, _soonest(tx, platform, is_full=len(rows) == most))
     return taken, max(0, soonest - tx.now) / 1000, buried
+
+
+def _soonest(tx: Tx, platform: str, *, is_full: bool) -> int:
+    """Return when a chat becomes ready; soon, for one that another transaction had locked."""
+    [first] = tx.all(
+        "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
+        platform,
+    )
+    at: int = tx.now + LONGEST_WAIT_MS if first["at"] is None else first["at"]
+    return at if at > tx.now or is_full else tx.now + LOCKED_MS
 
 
 def _hold(tx: Tx, row: Row) -> Lease:
@@ -95,25 +102,10 @@ def advance(
     buried: list[Buried] = []
     row = check(tx, held)
     if sent is not None:
-        _note_sent(tx, sent)
+        note_sent(tx, sent)
     if row["is_off_record"]:
         tx.wipe()
     return _work(tx, held, row, buried), buried
-
-
-def _note_sent(tx: Tx, sent: int) -> None:
-    """Keep a text that was sent, unless nothing is kept any more of what it answers."""
-    tx.run("UPDATE outbox SET sent_at = ? WHERE id = ?", tx.now, sent)
-    tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
-    tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
-    answered = tx.one(
-        "SELECT inbox.id FROM outbox JOIN inbox ON inbox.id = outbox.turn"
-        " WHERE outbox.id = ? AND body = ''",
-        sent,
-    )
-    if answered:
-        tx.run("DELETE FROM receipt WHERE turn = ?", answered["id"])
-        tx.run("DELETE FROM outbox WHERE id = ?", sent)
 
 
 def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
@@ -150,22 +142,22 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
 
 
 def check(tx: Tx, held: Lease) -> Row:
-    """Return the chat's row.
+    """Return the chat's row, and keep it from changing.
 
     Raises:
         LeaseLostError: The lease is not its newest.
     """
-    row = tx.one("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
-    if not row:
+    found = tx.lock("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
+    if not found:
         raise LeaseLostError("Another worker has taken this chat over.")
-    return row
+    return found[0]
 
 
 def turn_of(tx: Tx, row: Row, found: Sequence[tuple[Row, Incoming]]) -> Turn:
     """Make a turn of a chat's row, and of rows of the inbox with what they say."""
     rows = [r for r, _ in found]
     transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
-    posted, _ = _receipts(tx, rows[0]["id"])
+    posted, _ = receipts(tx, rows[0]["id"])
     return Turn(
         ids=tuple(r["id"] for r in rows),
         kind=rows[0]["kind"],
@@ -182,7 +174,7 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
     outgoing = unsent(tx, held)
     if outgoing:
         return outgoing
-    rows = tx.all(
+    rows = tx.lock(
         "SELECT * FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT ?",
         held.chat_id,
         MOST_MERGED,
@@ -229,46 +221,6 @@ def _bury(tx: Tx, chat: Row, message: Row) -> None:
     bury(tx, message["id"], "it could not be read")
     tx.run("UPDATE inbox SET done_at = ?, turn = id WHERE id = ?", tx.now, message["id"])
     return None
-
-
-def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
-    """Return the oldest text that is still to go out, or the one of a turn."""
-    row = tx.one(
-        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
-        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
-        " ORDER BY id LIMIT 1",
-        held.chat_id,
-        MOST_FAILURES,
-        turn,
-    )
-    if not row:
-        return None
-    posted, attached = _receipts(tx, -row["id"] if row["turn"] is None else row["turn"])
-    return Outgoing(
-        id=row["id"],
-        turn=row["turn"],
-        chat=held.chat,
-        to=row["reply_to"],
-        text=row["text"],
-        failures=row["failures"],
-        posted=posted,
-        files=_files(tx, row["id"]),
-        attached=attached,
-    )
-
-
-def _receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
-    """Return the ids of a reply's posted texts, in order, and how many of its files are."""
-    rows = tx.all("SELECT part, ref FROM receipt WHERE turn = ? ORDER BY part", reply)
-    texts = tuple(r["ref"] for r in rows if r["part"] >= 0)
-    return texts, len(rows) - len(texts)
-
-
-def _files(tx: Tx, outgoing: int) -> tuple[File, ...]:
-    rows = tx.all(
-        "SELECT name, mime, data FROM outbox_file WHERE outbox_id = ? ORDER BY part", outgoing
-    )
-    return tuple(File(name=r["name"], mime=r["mime"], data=r["data"]) for r in rows)
 
 
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:

@@ -257,6 +257,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO chore (name, at) VALUES ('wiped', 0)",
     ),
     (
+        # Which process of many does what only one may, and for how long.
+        """
+        CREATE TABLE lead (
+            name TEXT PRIMARY KEY,
+            who TEXT NOT NULL,
+            until BIGINT NOT NULL
+        )
+        """,
+    ),
+    (
         # The sums of usage_day by month: months since January 1970, as its days are.
         """
         CREATE TABLE usage_month (
@@ -288,24 +298,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX usage_month_chat ON usage_month (chat_id, month)",
         "CREATE INDEX usage_month_person ON usage_month (person, month)",
-        # Everybody's, by day.
-        """
-        CREATE TABLE usage_all (
-            day BIGINT PRIMARY KEY,
-            calls BIGINT NOT NULL,
-            input BIGINT NOT NULL,
-            cached BIGINT NOT NULL,
-            output BIGINT NOT NULL,
-            milliseconds BIGINT NOT NULL,
-            cost BIGINT NOT NULL,
-            unpriced BIGINT NOT NULL
-        )
-        """,
-        """
-        INSERT INTO usage_all
-        SELECT day, SUM(calls), SUM(input), SUM(cached), SUM(output), SUM(milliseconds),
-            SUM(cost), SUM(unpriced)
-        FROM usage_day GROUP BY day
-        """,
     ),
 )

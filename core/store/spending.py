@@ -6,12 +6,13 @@ limited or not, so that a limit that is set today counts what was spent this mor
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.money import Level, Limit, Span, Standing, Unit
-from core.store.tx import Row, Tx
+from core.store.tx import Row, Tx, marks
 from core.types import Usage
 
 HOLD_MS = 60 * 60 * 1000  # longer than any call takes
@@ -33,14 +34,8 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     """
     _expire(tx)
     release(tx, name)
-    budgets = [(limit, _budget(tx, limit)) for limit in limits]
-    amounts = {"usd": usd, "tokens": tokens}
-    levels = [level for limit, row in budgets for level in _levels(tx, limit, row)]
-    for level in levels:
-        if amounts[level.unit] > level.left:
-            return Standing(refused=level, levels=tuple(levels))
-    places: _Places = [(limit.scope, limit.subject, row["period"]) for limit, row in budgets]
-    _move(tx, places, held_usd=usd, held_tokens=tokens)
+    caps = _caps(tx, limits)
+    places: _Places = [_place(tx, limit) for limit in limits]
     tx.run(
         "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)",
         name,
@@ -49,16 +44,28 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
         _PLACES.dump_json(places).decode(),
         tx.now + HOLD_MS,
     )
+    # Last, since it is what all chats share: others wait for it until this is committed.
+    rows = _add(tx, places, held_usd=usd, held_tokens=tokens)
+    amounts = {"usd": usd, "tokens": tokens}
+    levels = list(_levels(tx, limits, caps, rows, held=amounts))
+    for level in levels:
+        if amounts[level.unit] > level.left:
+            release(tx, name)
+            return Standing(refused=level, levels=tuple(levels))
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
 
 
-def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> None:
-    """Put what was really spent in the place of what was held; once, however often it is asked."""
-    row = tx.one("SELECT * FROM hold WHERE name = ?", name)
-    if not row:
-        return
+def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
+    """Put what was really spent in the place of what was held; once, however often it is asked.
+
+    False if nothing is held, maybe because this was done before.
+    """
+    found = tx.all("DELETE FROM hold WHERE name = ? RETURNING *", name)
+    if not found:
+        return False
+    [row] = found
     calls = list(usage)
-    _move(
+    _add(
         tx,
         _places(row),
         held_usd=-row["usd"],
@@ -66,7 +73,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> None:
         spent_usd=sum(call.cost or 0 for call in calls),
         spent_tokens=sum(call.tokens for call in calls),
     )
-    tx.run("DELETE FROM hold WHERE name = ?", name)
+    return True
 
 
 def release(tx: Tx, name: str) -> None:
@@ -76,7 +83,8 @@ def release(tx: Tx, name: str) -> None:
 
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
-    return [level for limit in limits for level in _levels(tx, limit, _budget(tx, limit))]
+    rows = _add(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
+    return list(_levels(tx, limits, _caps(tx, limits), rows))
 
 
 def cap(tx: Tx, limit: Limit, unit: Unit, amount: int | None) -> None:
@@ -105,8 +113,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
-    row = _budget(tx, limit)
-    _move(tx, [(limit.scope, limit.subject, row["period"])], **{f"granted_{unit}": amount})
+    _add(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:
@@ -135,19 +142,23 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
             *(chat, turn, person, call.purpose, call.model, *amounts),
             *(int(call.is_estimated), call.cost, tx.now),
         )
-        key = {"person": person, "chat_id": chat, "model": call.model, "purpose": call.purpose}
-        sums = {
-            "calls": 1,
-            "input": call.input,
-            "cached": call.cached,
-            "output": call.output,
-            "milliseconds": milliseconds,
-            "cost": call.cost or 0,
-            "unpriced": int(call.cost is None),
-        }
-        day = {"day": day_of(tx.now)}
-        _add_up(tx, day | key | sums)
-        _add(tx, "usage_all", day | sums)
+        _add_up(
+            tx,
+            {
+                "day": day_of(tx.now),
+                "person": person,
+                "chat_id": chat,
+                "model": call.model,
+                "purpose": call.purpose,
+                "calls": 1,
+                "input": call.input,
+                "cached": call.cached,
+                "output": call.output,
+                "milliseconds": milliseconds,
+                "cost": call.cost or 0,
+                "unpriced": int(call.cost is None),
+            },
+        )
 
 
 def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
@@ -155,35 +166,33 @@ def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
 
     Args:
         tx: The transaction.
-        row: Of usage_day.
+        row: Of usage_day, locked.
         person: Whose it becomes.
         chat: Where it is entered then.
     """
-    _add_up(tx, dict(row) | {name: -row[name] for name in SUMMED})
-    _add_up(tx, dict(row) | {"person": person, "chat_id": chat})
+    old = dict(row)
+    _add_up(tx, old | {name: -old[name] for name in SUMMED})
+    _add_up(tx, old | {"person": person, "chat_id": chat})
     for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
         tx.run(
-            f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"  # noqa: S608
+            f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"
             " AND model = ? AND purpose = ? AND calls = 0",
             *(number, row["person"], row["chat_id"], row["model"], row["purpose"]),
         )
 
 
 def _add_up(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Add to the sums of a day and its month; `row` names every column of usage_day."""
-    rest = {name: value for name, value in row.items() if name != "day"}
-    _add(tx, "usage_day", row)
-    _add(tx, "usage_month", {"month": _month(row["day"])} | rest)
-
-
-def _add(tx: Tx, table: str, row: Mapping[str, Any]) -> None:
-    key = ", ".join(name for name in row if name not in SUMMED)
-    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMMED)
-    tx.run(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-        f" ON CONFLICT ({key}) DO UPDATE SET {sums}",
-        *row.values(),
-    )
+    """Add to the sums of a day and of its month; `row` has the columns of usage_day, in order."""
+    _, *rest = row
+    values = [row[name] for name in rest]
+    sums = ", ".join(f"{name} = old.{name} + excluded.{name}" for name in SUMMED)
+    for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
+        tx.run(
+            f"INSERT INTO usage_{time} AS old ({time}, {', '.join(rest)})"
+            f" VALUES {marks(len(row), 1)}"
+            f" ON CONFLICT ({time}, person, chat_id, model, purpose) DO UPDATE SET {sums}",
+            *(number, *values),
+        )
 
 
 def month_of(day: date) -> int:
@@ -201,46 +210,71 @@ def day_of(now: int) -> int:
 
 
 def _expire(tx: Tx) -> None:
-    for row in tx.all("SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0", tx.now):
-        _move(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
+    late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
+    for row in tx.lock(late, tx.now, skip=True):
+        _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
     tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
 
 
-def _budget(tx: Tx, limit: Limit) -> Row:
-    [row] = tx.all(
-        "INSERT INTO budget (scope, subject, period) VALUES (?, ?, ?)"
-        " ON CONFLICT (scope, subject, period) DO UPDATE SET warned = budget.warned"
-        " RETURNING *",
-        limit.scope,
-        limit.subject,
-        _period(_local(tx.now), limit.span),
-    )
-    return row
+def _add(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
+    """Add amounts to each of some budgets, in their order; return these, by place.
 
-
-def _levels(tx: Tx, limit: Limit, row: Row) -> Iterable[Level]:
+    A transaction that does this twice, or in another order, may meet one that waits for it.
+    """
+    if not places:
+        return {}
+    names = ", ".join(amounts)
+    sums = ", ".join(f"{name} = budget.{name} + excluded.{name}" for name in amounts)
     rows = tx.all(
-        "SELECT unit, amount FROM cap WHERE scope = ? AND subject = ? AND span = ?",
-        limit.scope,
-        limit.subject,
-        limit.span,
+        f"INSERT INTO budget (scope, subject, period, {names})"
+        f" VALUES {marks(3 + len(amounts), len(places))}"
+        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *",
+        *chain.from_iterable((*place, *amounts.values()) for place in places),
     )
-    caps: dict[str, int | None] = {"usd": limit.usd, "tokens": limit.tokens}
-    caps |= {r["unit"]: r["amount"] for r in rows}
-    for unit in UNITS:
-        amount = caps[unit]
-        if amount is not None:
-            yield Level(
-                scope=limit.scope,
-                subject=limit.subject,
-                span=limit.span,
-                unit=unit,
-                cap=amount + row[f"granted_{unit}"],
-                spent=row[f"spent_{unit}"],
-                held=row[f"held_{unit}"],
-                resets_at=_end(_local(tx.now), limit.span),
-            )
+    return {(row["scope"], row["subject"], row["period"]): row for row in rows}
+
+
+def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], int | None]:
+    """Return what owners set in place of the settings, by scope, subject, span and unit."""
+    if not limits:
+        return {}
+    rows = tx.all(
+        f"SELECT * FROM cap WHERE (scope, subject, span) IN (VALUES {marks(3, len(limits))})",
+        *chain.from_iterable((limit.scope, limit.subject, limit.span) for limit in limits),
+    )
+    return {(r["scope"], r["subject"], r["span"], r["unit"]): r["amount"] for r in rows}
+
+
+def _levels(
+    tx: Tx,
+    limits: Iterable[Limit],
+    caps: Mapping[tuple[str, str, str, str], int | None],
+    rows: Mapping[tuple[str, str, str], Row],
+    *,
+    held: Mapping[str, int] | None = None,
+) -> Iterable[Level]:
+    """Yield how far each limit is used up, but for what `held` has just added."""
+    for limit in limits:
+        row = rows[_place(tx, limit)]
+        own = {"usd": limit.usd, "tokens": limit.tokens}
+        for unit in UNITS:
+            amount = caps.get((limit.scope, limit.subject, limit.span, unit), own[unit])
+            if amount is not None:
+                yield Level(
+                    scope=limit.scope,
+                    subject=limit.subject,
+                    span=limit.span,
+                    unit=unit,
+                    cap=amount + row[f"granted_{unit}"],
+                    spent=row[f"spent_{unit}"],
+                    held=row[f"held_{unit}"] - (held[unit] if held else 0),
+                    resets_at=_end(_local(tx.now), limit.span),
+                )
+
+
+def _place(tx: Tx, limit: Limit) -> tuple[str, str, str]:
+    return limit.scope, limit.subject, _period(_local(tx.now), limit.span)
 
 
 def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
@@ -267,18 +301,6 @@ def _places(row: Row) -> _Places:
         return _PLACES.validate_json(row["budgets"])
     except ValidationError:
         return []
-
-
-def _move(tx: Tx, places: _Places, **amounts: int) -> None:
-    changes = ", ".join(f"{name} = {name} + ?" for name in amounts)  # our own names
-    for scope, subject, period in places:
-        tx.run(
-            f"UPDATE budget SET {changes} WHERE scope = ? AND subject = ? AND period = ?",  # noqa: S608
-            *amounts.values(),
-            scope,
-            subject,
-            period,
-        )
 
 
 def _local(now: int) -> datetime:

@@ -1,26 +1,26 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
 from core.store.inbox import bury, hush
+from core.store.outbox import answer, notify, unsent
 from core.store.privacy import ANONYMOUS, erase
-from core.store.queue import check, unsent
+from core.store.queue import check
 from core.store.spending import settle, spend
-from core.store.tx import Row, Tx
+from core.store.tx import Row, Tx, marks
 from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 
 
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
     """Commit what a turn ended in: history, usage, outbox, inbox."""
     row = check(tx, held)
-    settle(tx, turn.hold, outcome.usage)
-    if _is_forgotten(tx, turn):
-        spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
-        return None
+    if not _close(tx, turn):
+        if settle(tx, turn.hold, outcome.usage):
+            spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
+        return unsent(tx, held, turn.id)
     _remember(tx, row, turn, outcome)
     spend(tx, held.chat_id, turn.person.id, outcome.usage, turn.id)
-    for message in turn.ids:
-        if outcome.buried:
+    if outcome.buried:
+        for message in turn.ids:
             bury(tx, message, outcome.buried)
-        tx.run("UPDATE inbox SET done_at = ?, turn = ? WHERE id = ?", tx.now, turn.id, message)
     for notice in outcome.notices:
         _notify(tx, notice)
     if outcome.forgets:
@@ -28,12 +28,20 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     elif row["is_off_record"]:
         for message in turn.ids:
             hush(tx, message)
-    if not (outcome.text or outcome.files):
-        return None
-    _send(tx, held.chat_id, outcome, turn=turn)
-    # Not the oldest unsent text: a notice may have come meanwhile, and only this one belongs
-    # in the place of the preview.
-    return unsent(tx, held, turn.id)
+    outgoing = answer(tx, held, turn, outcome) if outcome.text or outcome.files else None
+    # Last, since it is what all chats share: others wait for it until this is committed.
+    settle(tx, turn.hold, outcome.usage)
+    return outgoing
+
+
+def _close(tx: Tx, turn: Turn) -> bool:
+    """Mark a turn's messages as done; False if they are.
+
+    Then this was committed before, only that nobody heard of it; or somebody had everything of
+    theirs deleted, elsewhere, while it was at work.
+    """
+    done = "UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND done_at IS NULL"
+    return sum(tx.run(done, tx.now, turn.id, message) for message in turn.ids) > 0
 
 
 def heard(
@@ -42,15 +50,14 @@ def heard(
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     settle(tx, hold, transcript.usage)
-    if _is_forgotten(tx, turn):
-        return spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
-    tx.run("UPDATE inbox SET transcript = ? WHERE id = ?", transcript.text, turn.ids[index])
-    return spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
-
-
-def _is_forgotten(tx: Tx, turn: Turn) -> bool:
-    """Say whether the person had everything of theirs deleted, elsewhere, while it was at work."""
-    return not tx.one("SELECT 1 FROM inbox WHERE id = ? AND done_at IS NULL", turn.id)
+    if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND done_at IS NULL", turn.id):  # forgotten
+        spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
+    elif tx.run(
+        "UPDATE inbox SET transcript = ? WHERE id = ? AND transcript IS NULL",
+        transcript.text,
+        turn.ids[index],
+    ):  # or else it was committed before, only that nobody heard of it
+        spend(tx, held.chat_id, turn.person.id, transcript.usage, turn.id)
 
 
 def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
@@ -67,23 +74,22 @@ def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
 def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
     total = row["total"]
     answered = turn.id if outcome.replaces is None else outcome.replaces
-    if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
+    if outcome.replaces is not None and tx.run(
+        "DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered
+    ):
         # It was the newest turn; what is gone does not go on to fill the window.
         [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
         total = max(row["start"], last["total"] or 0)
+    rows: list[object] = []
     for message in outcome.history:
         total += message.tokens
+        words = (message.role, message.name, message.content)
+        rows += [row["id"], answered, *words, message.tokens, total, tx.now]
+    if rows:
         tx.run(
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            row["id"],
-            answered,
-            message.role,
-            message.name,
-            message.content,
-            message.tokens,
-            total,
-            tx.now,
+            f" VALUES {marks(8, len(outcome.history))}",
+            *rows,
         )
     if total != row["total"]:
         tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
@@ -94,28 +100,6 @@ def _notify(tx: Tx, notice: Notice) -> None:
     if not row or row["private_chat"] is None:
         return
     chat = row["private_chat"]
-    _send(tx, chat, notice)
+    notify(tx, chat, notice)
     tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
     tx.tell(None)
-
-
-def _send(tx: Tx, chat: int, said: Outcome | Notice, *, turn: Turn | None = None) -> None:
-    """Put a text with its files into the outbox, as the answer to a turn if there is one."""
-    [row] = tx.all(
-        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)"
-        " RETURNING id",
-        chat,
-        turn.id if turn else None,
-        turn.messages[-1].message if turn else None,
-        said.text,
-        tx.now,
-    )
-    for part, file in enumerate(said.files):
-        tx.run(
-            "INSERT INTO outbox_file (outbox_id, part, name, mime, data) VALUES (?, ?, ?, ?, ?)",
-            row["id"],
-            part,
-            file.name,
-            file.mime,
-            file.data,
-        )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
@@ -16,10 +16,10 @@ Hear = Callable[[Signal], None]
 class Row(Protocol):
     """A row of a result, by the names of its columns."""
 
-    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401 - whatever the column holds
+    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401 - whatever a column holds
         """Return a column."""
 
-    def keys(self) -> Sequence[str]:
+    def keys(self) -> Iterable[str]:
         """Return the columns' names."""
 
 
@@ -58,6 +58,12 @@ class Tx(Protocol):
 
     def tell(self, signal: Signal) -> None:
         """Let whoever watches, in every process, know once this is committed."""
+
+
+def marks(columns: int, rows: int) -> str:
+    """Return placeholders for so many rows of so many columns each, as VALUES takes them."""
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join([row] * rows)
 
 
 class Database(Protocol):

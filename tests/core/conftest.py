@@ -12,6 +12,7 @@ from core.store import open_store
 from tests.core.hearing import MakeChat
 from tests.core.stand_ins import StandInClock
 from tests.servers.openai import OpenAIServer
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -45,12 +46,28 @@ def clock() -> StandInClock:
     return StandInClock()
 
 
-@pytest.fixture(params=["sqlite"])
+async def prepared(server: PostgresServer) -> str:
+    """Return an empty database with our tables, a copy of the first."""
+    if not server.template:
+        first = server.create()
+        await (await open_store(server.url(first))).close()
+        server.template = first
+    return server.create(server.template)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: StandInClock
+    request: pytest.FixtureRequest, tmp_path: Path, clock: StandInClock | None
 ) -> AsyncIterator[Store]:
-    """An empty store of every kind there is."""
-    assert request.param == "sqlite"
-    opened = await open_store(tmp_path / "causerie.db", clock=clock)
+    """An empty store of every kind there is; where `clock` is None, time passes in it."""
+    if request.param == "sqlite":
+        opened = await open_store(tmp_path / "causerie.db", clock=clock)
+        yield opened
+        await opened.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = await prepared(server)
+    opened = await open_store(server.url(name), clock=clock)
     yield opened
     await opened.close()
+    server.drop(name)

@@ -1,11 +1,13 @@
 """Talks that stand in a store, and what its files still hold of them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.protocols import Store
 from core.store import DatabaseStore
+from core.store.schema import MIGRATIONS
 from core.types import (
     Chat,
     Incoming,
@@ -123,8 +125,8 @@ async def rows_of(store: Store, rest: str) -> Sequence[dict[str, Any]]:
 
 async def dump(store: Store) -> str:
     """Return all that a store's database holds, as text."""
-    tables = await rows_of(store, "sqlite_master WHERE type = 'table'")
-    rows = [(table["name"], await rows_of(store, table["name"])) for table in tables]
+    tables = re.findall(r"CREATE TABLE (\w+)", str(MIGRATIONS))
+    rows = [(table, await rows_of(store, table)) for table in tables]
     return "\n".join(f"{name}: {row}" for name, found in rows for row in found)
 
 

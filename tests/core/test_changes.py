@@ -1,23 +1,17 @@
 """Edits and deletions while a message waits, and questions that are answered by themselves."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from core.protocols import Store
-from core.store import open_store
 from tests.core.house import Gate, House
 from tests.core.stand_ins import CHAT, GROUP, StandInModel, echo
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 async def test_what_waits_can_still_be_changed(store: Store) -> None:

@@ -1,14 +1,11 @@
 """Every command, as a person gives it."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from core.commands import COMMANDS, kind_of, split
 from core.protocols import Store
-from core.store import open_store
 from core.types import Chat, Person
 from tests.core.house import OFFICE, OWNER, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInModel, incoming, saying
@@ -20,11 +17,8 @@ GUEST = Person(id=BOB.id, name="Bob", groups=("desk:77",))
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 @pytest.mark.parametrize(

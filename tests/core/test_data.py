@@ -4,13 +4,11 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.protocols import Store
-from core.store import open_store
 from core.types import Document, File, Quoted, Voice
 from tests.core.house import OFFICE, OWNER, Gate, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP
@@ -20,11 +18,8 @@ VOICE = Voice(ref="file-7", name="note.ogg", seconds=2.0)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 @pytest.fixture

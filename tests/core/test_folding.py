@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from core import tokens
 from core.errors import ContextLengthError, ModelError
 from core.memory import ADDING, ANEW, EARLIER, LEAST_PROMPT, Memory, weighed
 from core.protocols import Store
-from core.store import DatabaseStore, open_store
+from core.store import DatabaseStore
 from core.store.tx import Tx
 from core.types import ChatState, Delta, Message, ModelEvent
 from core.usage import Spending
@@ -26,13 +25,13 @@ from tests.core.stand_ins import (
 )
 from tests.core.storing import ledger
 
+# Its tests count on a memory that is folded before the next question is read.
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 def chats(model: StandInModel) -> list[Sequence[Message]]:

@@ -23,11 +23,8 @@ from tests.core.storing import ledger
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 def chats(model: StandInModel) -> list[Sequence[Message]]:

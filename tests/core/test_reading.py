@@ -1,25 +1,18 @@
 """Text files: which are, what the model reads of them, and what people are told of others."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from core import documents
 from core.errors import FetchError
 from core.protocols import Store
-from core.store import open_store
 from core.types import Document, Quoted
 from tests.core.house import House
 from tests.core.stand_ins import CHAT
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,8 @@ from tests.core.stand_ins import (
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 def faulty(store: Store) -> tuple[Faulty, Store]:

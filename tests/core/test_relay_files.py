@@ -1,7 +1,5 @@
 """Replies that carry files, from a turn's outcome to the chat."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,7 +7,6 @@ import pytest
 from core.errors import DeliveryError
 from core.protocols import Store
 from core.relay import Relay
-from core.store import open_store
 from core.turns import Turns
 from core.types import File, Notice, Outcome
 from tests.core.house import QUICK, House
@@ -44,11 +41,8 @@ def house_of(store: Store, outcome: Outcome, *, first: int = 1) -> House:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 async def test_files_are_delivered_with_the_text(store: Store) -> None:

@@ -76,7 +76,7 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("REPLY_TOKENS", "1", "input should be greater than or equal to 16"),
         ("OPENAI_BASE_URL", "s3cret.example", "should start with http:// or https://"),
         ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
-        ("DATABASE_URL", "postgresql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
+        ("DATABASE_URL", "mysql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
         ("OPENAI_API_KEY", "s3cret-k\u00e4se", "should be a key as its provider shows it"),
         ("OPENAI_API_KEY", "  ", "should be a key as its provider shows it"),

@@ -179,6 +179,7 @@ async def test_usage_is_entered_once(store: DatabaseStore, clock: StandInClock) 
     ]
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_the_window_costs_what_it_returns(store: DatabaseStore) -> None:
     """3,000 tokens cost the same out of 200,000 messages as out of 2,000: counted in opcodes."""
 

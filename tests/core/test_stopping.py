@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import cast
 
 import pytest
 
 from core.errors import DeliveryError
 from core.protocols import Store
-from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Voice
 from tests.core.house import OFFICE, OWNER, Faulty, Gate, House
 from tests.core.stand_ins import (
@@ -26,11 +24,8 @@ NOTE = Voice(ref="note", seconds=2.0)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 async def test_stop_keeps_what_was_written(store: Store) -> None:

@@ -1,13 +1,12 @@
 """What a turn ends in: words heard, answers asked, what is remembered of them."""
 
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
 from core.errors import DeliveryError, FetchError, ModelError, SpeechError
 from core.protocols import Store
-from core.store import DatabaseStore, open_store
+from core.store import DatabaseStore
 from core.types import Delta, Message, ModelEvent, Person, Quoted, Restart, Usage, Voice
 from tests.core.house import House
 from tests.core.stand_ins import (
@@ -27,11 +26,8 @@ OLDER = Voice(ref="older", seconds=3.0)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store in which time passes."""
-    opened = await open_store(tmp_path / "causerie.db")
-    yield opened
-    await opened.close()
+def clock() -> None:
+    """Time passes in the store."""
 
 
 async def spent(store: Store) -> list[tuple[str, bool]]:

@@ -1,0 +1,92 @@
+"""Transactions of the outbox: what is to be sent, what stands already, what was sent."""
+
+from core.store.tx import Row, Tx
+from core.types import MOST_FAILURES, Chat, File, Lease, Notice, Outcome, Outgoing, Turn
+
+
+def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
+    """Return the oldest text that is still to go out, or the one of a turn."""
+    row = tx.one(
+        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
+        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
+        " ORDER BY id LIMIT 1",
+        held.chat_id,
+        MOST_FAILURES,
+        turn,
+    )
+    return _outgoing(tx, held.chat, row, _files(tx, row["id"])) if row else None
+
+
+def answer(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing:
+    """Put the answer to a turn into the outbox, and return it."""
+    row = _put(tx, held.chat_id, turn.id, turn.messages[-1].message, outcome)
+    return _outgoing(tx, held.chat, row, _files(tx, row["id"]) if outcome.files else ())
+
+
+def notify(tx: Tx, chat: int, notice: Notice) -> None:
+    """Put a text that answers nothing into the outbox of a chat."""
+    _put(tx, chat, None, None, notice)
+
+
+def receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
+    """Return the ids of a reply's posted texts, in order, and how many of its files are."""
+    rows = tx.all("SELECT part, ref FROM receipt WHERE turn = ? ORDER BY part", reply)
+    texts = tuple(r["ref"] for r in rows if r["part"] >= 0)
+    return texts, len(rows) - len(texts)
+
+
+def note_sent(tx: Tx, sent: int) -> None:
+    """Keep a text that was sent, unless nothing is kept any more of what it answers."""
+    [row] = tx.all("UPDATE outbox SET sent_at = ? WHERE id = ? RETURNING turn", tx.now, sent) or [
+        {"turn": None}
+    ]
+    tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
+    if row["turn"] is None:
+        tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
+    elif tx.one("SELECT 1 FROM inbox WHERE id = ? AND body = ''", row["turn"]):
+        tx.run("DELETE FROM receipt WHERE turn = ?", row["turn"])
+        tx.run("DELETE FROM outbox WHERE id = ?", sent)
+
+
+def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | Notice) -> Row:
+    [row] = tx.all(
+        "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING *",
+        chat,
+        turn,
+        to,
+        said.text,
+        tx.now,
+    )
+    for part, file in enumerate(said.files):
+        tx.run(
+            "INSERT INTO outbox_file (outbox_id, part, name, mime, data) VALUES (?, ?, ?, ?, ?)",
+            row["id"],
+            part,
+            file.name,
+            file.mime,
+            file.data,
+        )
+    return row
+
+
+def _outgoing(tx: Tx, chat: Chat, row: Row, files: tuple[File, ...]) -> Outgoing:
+    posted, attached = receipts(tx, -row["id"] if row["turn"] is None else row["turn"])
+    return Outgoing(
+        id=row["id"],
+        turn=row["turn"],
+        chat=chat,
+        to=row["reply_to"],
+        text=row["text"],
+        failures=row["failures"],
+        posted=posted,
+        files=files,
+        attached=attached,
+    )
+
+
+def _files(tx: Tx, outgoing: int) -> tuple[File, ...]:
+    rows = tx.all(
+        "SELECT name, mime, data FROM outbox_file WHERE outbox_id = ? ORDER BY part", outgoing
+    )
+    return tuple(File(name=r["name"], mime=r["mime"], data=r["data"]) for r in rows)

