@@ -37,6 +37,7 @@ class ConsoleBot:
 
     name = "console"
     claim = name
+    is_listening = True
 
     def __init__(
         self,

@@ -5,10 +5,12 @@ import contextlib
 import functools
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from core import metrics
 from core.errors import DeliveryError, GoneError, StoreError
 from core.reply import Posted, Reply
 from core.types import File
@@ -130,6 +132,8 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
         typing.cancel()
         try:
             pause = await _update(reply, screen, screen.render(text, is_final=False))
+            if not length:
+                metrics.observe("visible", time.monotonic() - reply.grown_at)
             length = len(text)
         except GoneError:
             return
@@ -151,6 +155,7 @@ async def _update(reply: Reply, screen: Screen[P], parts: Sequence[P]) -> float:
     """Bring what stands in the chat to `parts`; return the seconds to pause afterwards."""
     pause = 0.0
     for index, part in enumerate(parts):
+        await reply.cleared()
         if index < len(reply.posted):
             if await _replace(reply.posted[index], screen, part):
                 pause += screen.pace.edit
@@ -175,6 +180,7 @@ async def _replace(posted: Posted, screen: Screen[P], part: P) -> bool:
 async def _settle(reply: Reply, screen: Screen[P]) -> None:
     parts = screen.render(reply.text, is_final=True)
     for index, part in enumerate(parts):
+        await reply.cleared()
         if index < len(reply.posted):
             await _soon(functools.partial(_replace, reply.posted[index], screen, part))
             continue
@@ -184,9 +190,11 @@ async def _settle(reply: Reply, screen: Screen[P]) -> None:
         else:  # the caller commits that the whole text stands, and needs no receipt for this
             reply.posted.append(Posted(ref=ref, shown=part))
     while len(reply.posted) > len(parts):
+        await reply.cleared()
         await _soon(functools.partial(_remove, screen, reply.posted[-1].ref))
         reply.posted.pop()
     while reply.attached < len(reply.files):
+        await reply.cleared()
         file, is_first = reply.files[reply.attached], not (reply.posted or reply.attached)
         attach = functools.partial(screen.attach, file, is_first=is_first)
         await reply.record_file(await _soon(attach))

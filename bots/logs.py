@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
+from core import tracing
+
 log = logging.getLogger(__name__)
 
 # SDKs log URLs, and a platform's URLs may carry its token.
@@ -20,8 +22,13 @@ _LOUD = (
     "httpx",
     "httpx2",
     "openai",
+    "opentelemetry",
     "telegram",
+    "urllib3",
 )
+
+
+_OF_WORK = ("chat", "turn", "trace")
 
 
 class _Text(logging.Formatter):
@@ -39,16 +46,32 @@ class _Json(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "event": record.getMessage(),
         }
+        line |= {name: record.__dict__[name] for name in _OF_WORK if name in record.__dict__}
+        line |= record.__dict__.get("fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        cleaned = {key: masked(text, self._secrets) for key, text in line.items()}
+        cleaned = {
+            key: masked(value, self._secrets) if isinstance(value, str) else value
+            for key, value in line.items()
+        }
         return json.dumps(cleaned, ensure_ascii=False)
+
+
+class _Work(logging.Filter):
+    """Adds to every record the ids of the work in which it is logged, by our code or an SDK's."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if work := tracing.current():
+            record.chat, record.turn = work.chat, work.turn
+            if work.span:
+                record.trace = work.span.trace
+        return True
 
 
 def masked(text: str, secrets: Sequence[str]) -> str:
@@ -67,6 +90,7 @@ def configure(*, level: str, as_json: bool, secrets: Sequence[str]) -> None:
         secrets: Strings that are replaced by `***` wherever they occur, in tracebacks too.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Work())
     handler.setFormatter(_Json(secrets) if as_json else _Text(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _LOUD:

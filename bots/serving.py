@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from bots import logs, permissions
+from bots.health import Health
 from bots.settings import BotSettings
 from core import models, tokens
 from core.access import Access
@@ -23,6 +24,7 @@ from core.protocols import Bot, Inbox, Store
 from core.relay import Relay
 from core.retention import keep_tidy
 from core.store import open_store
+from core.tracing import open_tracing
 from core.turns import Turns
 from core.understand import Understanding
 from core.usage import Spending
@@ -63,8 +65,10 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
     end_at_signals()
     log_to_stderr(chosen, is_quiet=not chosen.has_platform)
     async with AsyncExitStack() as stack:
+        await open_tracing(stack)
         store = await open_store(chosen.database)
         stack.push_async_callback(store.close)
+        health = await _open_health(chosen, store, stack)
         # With the terminal goes the machine, so whoever sits at it is an owner.
         owners = (*chosen.owners, "console:0")
         access = Access(store, mode=chosen.access, owners=owners, allowed=chosen.allowed)
@@ -74,16 +78,28 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         tasks = []
         if "listen" in roles:
             intake = Intake(store, access)
-            tasks += [_listen(bot, intake, store) for bot in bots.values()]
+            tasks += [_listen(bot, intake, store, health) for bot in bots.values()]
         if brain:
             relay = await _open_relay(chosen, store=store, access=access, brain=brain, bots=bots)
+            health.checks["worker"] = lambda: "" if relay.is_leasing else "takes no work"
             tasks += [relay.run(), _tidy(store, chosen.retention_days)]
             _advise(chosen, brain)
         models = ",".join(brain.models) if brain else "-"
         log.info(
             "serving roles=%s bots=%s models=%s", ",".join(sorted(roles)), ",".join(bots), models
         )
-        await _run(tasks)
+        with health.started():
+            await _run(tasks)
+
+
+async def _open_health(chosen: BotSettings, store: Store, stack: AsyncExitStack) -> Health:
+    """Let monitors ask how this process runs, unless it is somebody's terminal."""
+    health = Health(store)
+    if chosen.has_platform and chosen.health_listen != "off":
+        is_default = "health_listen" not in chosen.model_fields_set
+        served = health.served(chosen.health_listen, is_default=is_default)
+        await stack.enter_async_context(served)
+    return health
 
 
 async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
@@ -93,10 +109,16 @@ async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
     return brain
 
 
-async def _listen(bot: Bot, inbox: Inbox, store: Store) -> None:
-    """Let a bot listen, while no other process does in its place."""
+async def _listen(bot: Bot, inbox: Inbox, store: Store, health: Health) -> None:
+    """Let a bot listen, while no other process does in its place if only one may."""
+    if not bot.claim:
+        health.checks[bot.name] = lambda: "" if bot.is_listening else "hears nothing"
+        log.info("listening bot=%s", bot.name)
+        return await bot.listen(inbox)
     while True:
+        health.checks[bot.name] = lambda: ""  # standing by is all it has to do
         async with store.lead(f"listen {bot.claim}") as lost:
+            health.checks[bot.name] = lambda: "" if bot.is_listening else "hears nothing"
             log.info("listening bot=%s", bot.name)
             listening = asyncio.create_task(bot.listen(inbox))
             losing = asyncio.create_task(lost.wait())
@@ -124,12 +146,18 @@ async def _tidy(store: Store, days: int | None) -> None:
 def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
     """Open a bot for every platform that has a token, or else the terminal."""
     if chosen.telegram_bot_token:
-        from bots.telegram import TelegramBot  # noqa: PLC0415 - the SDK takes its time
+        from bots.telegram import Hook, TelegramBot  # noqa: PLC0415 - the SDK takes its time
 
+        hook = chosen.telegram_webhook_url and Hook(
+            url=chosen.telegram_webhook_url,
+            secret=chosen.webhook_secret,
+            listen=chosen.telegram_webhook_listen,
+        )
         telegram = TelegramBot(
             token=chosen.telegram_bot_token.get_secret_value(),
             api_url=chosen.telegram_api_url,
             proxy=chosen.http_proxy_telegram,
+            hook=hook or None,
             commands=COMMANDS,
         )
         stack.push_async_callback(telegram.close)
@@ -143,6 +171,7 @@ def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Itera
             proxy=chosen.http_proxy_discord,
             commands=COMMANDS,
             offers=offers(chosen),
+            shards=chosen.discord_shards,
         )
         stack.push_async_callback(discord.close)
         yield discord

@@ -1,11 +1,13 @@
 """One answer of the model: a prompt in, a growing text and its usage out."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from core import tokens
+from core import metrics, tokens
 from core.errors import BudgetError, ContextLengthError, ModelError
 from core.protocols import ChatModel
+from core.tracing import Step
 from core.types import Cut, Delta, Message, Purpose, Restart, Usage
 from core.usage import Purse
 
@@ -36,6 +38,7 @@ class Answer:
         cut: How the model fell short of its end; None if it did not.
         is_complete: The model ended the answer itself.
         is_asked: The model may have begun to work.
+        asked_at: When, by `time.monotonic`; 0 once it has said something.
     """
 
     prompt: Prompt
@@ -47,6 +50,7 @@ class Answer:
     cut: Cut | None = None
     is_complete: bool = False
     is_asked: bool = False
+    asked_at: float = 0.0
 
     async def stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
         """Ask the model and call `show` with the whole text whenever it has grown.
@@ -56,14 +60,23 @@ class Answer:
         Raises:
             ContextLengthError: The prompt was too long after all; ask again with a shorter one.
         """
-        prompt = self.prompt
         self.is_asked = True
+        self.asked_at = time.monotonic()
+        with Step("summary" if self.purpose == "summary" else "model") as step:
+            await self._stream(model, show)
+            if step.span:
+                step.span.note(self._told(), name=f"chat {self.prompt.models[0]}")
+
+    async def _stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
+        prompt = self.prompt
         try:
             async for event in model.stream(
                 prompt.messages, models=prompt.models, limit=prompt.limit
             ):
                 match event:
                     case Delta(text=text):
+                        if self.asked_at:
+                            self._note_first()
                         self.text += text
                         show(self.text)
                     case Restart():
@@ -79,6 +92,30 @@ class Answer:
             raise
         except (ModelError, BudgetError) as error:
             self.error = error
+
+    def _note_first(self) -> None:
+        if self.purpose != "summary":
+            metrics.observe("first_token", time.monotonic() - self.asked_at)
+        self.asked_at = 0.0
+
+    def _told(self) -> dict[str, str | int]:
+        """Return what a trace may know of it.
+
+        Named as opentelemetry.io/docs/specs/semconv/gen-ai has it, 2026-11.
+        """
+        told: dict[str, str | int] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": self.prompt.models[0],
+            "gen_ai.request.max_tokens": self.prompt.limit,
+            "gen_ai.usage.input_tokens": sum(call.input for call in self.usage),
+            "gen_ai.usage.cache_read.input_tokens": sum(call.cached for call in self.usage),
+            "gen_ai.usage.output_tokens": sum(call.output for call in self.usage),
+        }
+        if self.usage:
+            told["gen_ai.response.model"] = self.usage[-1].model
+        if self.error:
+            told["error.type"] = type(self.error).__name__
+        return told
 
     async def hold(self) -> None:
         """Hold what one more call can cost, beside what the earlier ones have.

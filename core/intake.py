@@ -1,9 +1,13 @@
 """The beginning of the path: what people write is stored, and only then is the platform told."""
 
-from core import commands
+import logging
+
+from core import commands, metrics
 from core.access import Access
 from core.protocols import Store
 from core.types import Chat, Incoming, Seen
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -29,6 +33,8 @@ class Intake:
         kind = commands.kind_of(incoming)
         if not await self._store.put(incoming, kind):
             return
+        metrics.count(metrics.RECEIVED, incoming.chat.platform, kind)
+        log.debug("received event=%s kind=%s", incoming.event, kind)
         if kind == "stop" and await self._access.may(incoming):
             await self._store.stop(incoming.chat)
 

@@ -1,4 +1,4 @@
-"""The nouns of what is stored about somebody."""
+"""The nouns of what is stored: about somebody, and altogether."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,3 +27,22 @@ class Kept:
 # What is stored about somebody: rows by the kind of thing they hold, each kind in its order.
 Rows = Sequence[Mapping[str, Any]]
 Stored = Mapping[str, Rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How much waits in the store.
+
+    Attributes:
+        waiting: Messages that are not answered yet, those that are being answered included.
+        oldest_seconds: For how long the oldest of them has been due.
+        outbox: Texts that are still to go out.
+        dead: Messages that were given up.
+        holds: Amounts set aside for calls under way.
+    """
+
+    waiting: int
+    oldest_seconds: float
+    outbox: int
+    dead: int
+    holds: int

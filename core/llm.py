@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from core import tokens
+from core import metrics, tokens
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
@@ -183,6 +183,9 @@ class OpenAIChat:
             log.info("parameter refused model=%s parameter=%s", model, failure.parameter)
             return 0.0, attempt
         seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+        metrics.count(metrics.MODEL_FAILURES, model, failure.cause)
+        if seconds is not None:
+            metrics.retried("model")
         log.info(
             "model call failed model=%s cause=%s status=%s code=%s attempt=%d again=%s",
             model,

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
-from core.kept import Kept, Stored
+from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
 from core.reply import Reply
@@ -59,11 +59,15 @@ class Bot(Protocol):
 
     Attributes:
         name: The `platform` of its chats.
-        claim: What only one process at a time may listen to.
+        claim: What only one process at a time may listen to; empty if any number may.
     """
 
     name: str
     claim: str
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
 
     async def listen(self, inbox: Inbox) -> None:
         """Hand every message to `inbox` until cancelled.
@@ -388,6 +392,9 @@ class Store(Protocol):
 
         What is held goes on to count, also once it is settled; the ledger stays as it is.
         """
+
+    async def depth(self) -> Depth:
+        """Count what waits, so cheaply that it can be asked every few seconds."""
 
     async def close(self) -> None:
         """Finish what is queued and close the database."""

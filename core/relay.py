@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core import metrics
 from core.errors import (
     CauserieError,
     DeliveryError,
@@ -22,6 +23,8 @@ from core.errors import (
 )
 from core.protocols import Bot, Store
 from core.reply import Reply
+from core.told import tell, working_on
+from core.tracing import Step
 from core.turns import Turns
 from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from core.working import Working
@@ -41,12 +44,14 @@ class Pace:
 
     Attributes:
         heartbeat: Between two renewals of all leases; a third of a lease.
+        doubt: Without a renewal, before nothing more is shown: another may have taken over soon.
         backoff: After a first failure, at most; twice as long after each further one.
         store: Until a step of the store is tried again.
         drain: For work under way to end when the relay is to end.
     """
 
-    heartbeat: float = 10.0
+    heartbeat: float = 5.0
+    doubt: float = 12.0
     backoff: float = 0.5
     store: float = 1.0
     drain: float = 3.0
@@ -119,6 +124,9 @@ class Relay:
         self._held: dict[tuple[str, str], _Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
+        self._clearance = asyncio.Event()
+        self._clearance.set()
+        self.is_leasing = False
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -131,6 +139,7 @@ class Relay:
             await asyncio.shield(leasing)
         finally:
             self._is_draining = True
+            self.is_leasing = False
             self._wake.set()
             await self._drain(leasing)
             heart.cancel()
@@ -151,7 +160,9 @@ class Relay:
         self._wake.clear()
         try:
             work, wait = await self._store.lease(tuple(self._bots), free)
+            self.is_leasing = True
         except StoreError as error:
+            self.is_leasing = False
             log.warning("cannot lease: %s", error)
             work, wait = [], self._pace.store
         for lease, first in work:
@@ -159,6 +170,7 @@ class Relay:
             held.take(first)
             self._held[_place(lease.chat)] = held
             held.task = asyncio.create_task(self._serve(held, first))
+        metrics.HELD_CHATS.set(len(self._held))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
 
@@ -167,13 +179,15 @@ class Relay:
             while work:
                 if self._is_draining:
                     return await self._store.release(held.lease, turn=held.turn)
-                work = await self._do(held, work)
+                with working_on(held.lease, work):
+                    work = await self._do(held, work)
                 held.take(work)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreError):
                 await self._store.release(held.lease, turn=held.turn)
             raise
         except LeaseLostError:
+            metrics.LEASES_LOST.inc()
             log.warning("lease lost chat=%d", held.lease.chat_id)
         except CauserieError as error:
             log.warning("work failed chat=%d: %s", held.lease.chat_id, error)
@@ -184,15 +198,18 @@ class Relay:
         finally:
             if self._held.get(_place(held.lease.chat)) is held:
                 del self._held[_place(held.lease.chat)]
+                metrics.HELD_CHATS.set(len(self._held))
             self._wake.set()
 
     async def _retry_later(self, held: _Held) -> None:
         failures = held.work.failures if held.work else 0
+        metrics.retried("turn" if held.turn else "outbox")
         with contextlib.suppress(StoreError):
             await self._store.postpone(held.lease, self._backoff(failures + 1), failed=held.work)
 
     async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
+        began = time.monotonic()
         if isinstance(work, Turn):
             outgoing = await self._answer(held, work, reply)
         else:
@@ -200,7 +217,10 @@ class Relay:
         if outgoing is None:
             return await self._insist(self._store.next, held.lease)
         reply.settle(outgoing.text, files=outgoing.files)
-        await self._deliver(reply)
+        with Step("deliver"):
+            await self._deliver(reply)
+        if isinstance(work, Turn):
+            metrics.observe("total", work.waited + time.monotonic() - began)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
@@ -213,12 +233,16 @@ class Relay:
             posted=work.posted,
             attached=0 if isinstance(work, Turn) else work.attached,
             record=partial(self._record, key),
+            clearance=self._clearance,
         )
 
     async def _record(self, key: int, part: int, ref: str) -> None:
         await self._insist(self._store.posted, key, part, ref)
 
     async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
+        if turn.attempts == 1:
+            metrics.observe("waiting", turn.waited)
+        log.debug("turn begins events=%s", [message.event for message in turn.messages])
         began = time.monotonic()
         working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
@@ -228,25 +252,26 @@ class Relay:
             if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()
-            outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
+            with Step("commit"):
+                outgoing = await self._insist(self._store.finish, held.lease, turn, outcome)
             held.work = outgoing
             await preview
         finally:
             preview.cancel()
-        _log_turn(held.lease.chat_id, turn, outcome, time.monotonic() - began)
+        tell(held.lease, turn, outcome, time.monotonic() - began)
         self._settle(working, outcome)
         return outgoing
 
     async def _work(self, held: _Held, working: Working) -> Outcome:
         if held.is_stopped:
-            return Outcome()
+            return Outcome(ending="stopped")
         try:
             async with asyncio.timeout(None) as held.stop:
                 return await self._turns.work(working)
         except TimeoutError:
             if not held.stop or not held.stop.expired():
                 raise
-            return await working.outcome()
+            return replace(await working.outcome(), ending="stopped")
         finally:
             held.stop = None
 
@@ -261,6 +286,7 @@ class Relay:
                 raise
             except StoreError as error:
                 log.warning("cannot commit, trying again: %s", error)
+                metrics.retried("store")
                 await asyncio.sleep(self._pace.store)
 
     async def _deliver(self, reply: Reply) -> None:
@@ -273,6 +299,7 @@ class Relay:
                 return log.warning("reply dropped key=%d: %s", reply.key, error)
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
+                metrics.retried("delivery")
                 await asyncio.sleep(error.retry_after or self._backoff(attempt))
             attempt += 1
 
@@ -292,17 +319,28 @@ class Relay:
         task.add_done_callback(self._background.discard)
 
     async def _beat(self) -> None:
+        """Renew all leases in time; while that fails for long, show nothing."""
+        renewed, pause = time.monotonic(), self._pace.heartbeat
         while True:
-            await asyncio.sleep(self._pace.heartbeat)
-            leases = [held.lease for held in self._held.values()]
-            tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             try:
-                lost = await self._store.renew(leases)
-            except StoreError as error:
-                log.warning("cannot renew leases: %s", error)
-                continue
-            for chat in lost & tasks.keys():
-                tasks[chat].cancel()
+                async with asyncio.timeout(self._pace.heartbeat):
+                    await self._renew()
+            except (StoreError, TimeoutError) as error:
+                log.warning("cannot renew leases: %s", error or "no answer")
+                pause = min(self._pace.store, self._pace.heartbeat)
+                if time.monotonic() - renewed > self._pace.doubt - self._pace.heartbeat:
+                    self._clearance.clear()
+            else:
+                renewed, pause = began, self._pace.heartbeat
+                self._clearance.set()
+
+    async def _renew(self) -> None:
+        tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}
+        lost = await self._store.renew([held.lease for held in self._held.values()])
+        ended = [tasks[chat].cancel() for chat in lost & tasks.keys()]
+        metrics.LEASES_LOST.inc(sum(ended))
 
     async def _drain(self, leasing: asyncio.Task[None]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -321,21 +359,3 @@ class Relay:
 
 def _place(chat: Chat) -> tuple[str, str]:
     return chat.platform, chat.ref
-
-
-def _log_turn(chat: int, turn: Turn, outcome: Outcome, seconds: float) -> None:
-    calls = outcome.usage
-    costs = [call.cost for call in calls]
-    log.info(
-        "turn chat=%d id=%d kind=%s person=%s model=%s in=%d cached=%d out=%d usd=%s seconds=%.2f",
-        chat,
-        turn.id,
-        turn.kind,
-        turn.person.id,
-        calls[-1].model if calls else "-",
-        sum(call.input for call in calls),
-        sum(call.cached for call in calls),
-        sum(call.output for call in calls),
-        "?" if None in costs else f"{sum(cost or 0 for cost in costs) / 1_000_000:.6f}",
-        seconds,
-    )

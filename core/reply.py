@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class Reply:
         posted: Ids of messages that already show it.
         attached: How many of its files are already in the chat.
         record: Keeps the id of a part: texts count from 0 up, files from -1 down.
+        clearance: Set while it is sure that nobody else shows this; None if that is always so.
     """
 
     def __init__(
@@ -49,21 +51,26 @@ class Reply:
         posted: tuple[str, ...] = (),
         attached: int = 0,
         record: Record | None = None,
+        clearance: asyncio.Event | None = None,
     ) -> None:
         self.chat = chat
         self.key = key
         self.to = to
         self.text = ""
+        self.grown_at = 0.0
         self.files: tuple[File, ...] = ()
         self.is_final = False
         self.posted = [Posted(ref=ref) for ref in posted]
         self.attached = attached
         self._record = record
+        self._clearance = clearance
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
 
     def grow(self, text: str) -> None:
         """Show `text`, the whole of it, in place of what stood before; never waits."""
+        if text and not self.text:
+            self.grown_at = time.monotonic()
         self.text = text
         self._changed.set()
 
@@ -78,6 +85,11 @@ class Reply:
         self.files = files
         self.is_final = True
         self.close()
+
+    async def cleared(self) -> None:
+        """Wait until it is sure that nobody else shows this; before each call of the platform."""
+        if self._clearance:
+            await self._clearance.wait()
 
     async def snapshots(self) -> AsyncIterator[str]:
         """Yield the whole text whenever it has changed since the last yield.

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from core import models
+from core import metrics, models
 from core.errors import ModelError, SpeechError
 from core.protocols import HoldAudio
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
@@ -163,8 +163,10 @@ class OpenAISpeech:
                     failure.status,
                     "never" if seconds is None else f"{seconds:.1f}",
                 )
+                metrics.count(metrics.MODEL_FAILURES, name, failure.cause)
                 if seconds is None:
                     break
+                metrics.retried("speech")
                 await asyncio.sleep(seconds)
             failures.append(failure)
             if is_given_up(failure):

@@ -1,12 +1,13 @@
 """What a turn ends in: access, words, command or model, and what is remembered of it."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from core import personas, tokens
+from core import metrics, personas, tokens
 from core.access import Access
 from core.answer import Answer
 from core.commands import BY_NAME, Answered, Ask, Called, Command, Rooms, split
@@ -16,6 +17,7 @@ from core.errors import (
     CauserieError,
     ContextLengthError,
     DeliveryError,
+    InputError,
     SpeechError,
     StoreError,
 )
@@ -24,6 +26,7 @@ from core.memory import Memory, Recalled, weighed
 from core.models import serving
 from core.protocols import ChatModel, Store
 from core.reply import Reply
+from core.tracing import Step
 from core.types import (
     MOST_FAILURES,
     Chat,
@@ -114,11 +117,13 @@ class Turns:
         except (DeliveryError, StoreError):
             raise
         except SpeechError as error:
-            return Outcome(text=str(error), usage=error.usage)
+            return Outcome(text=str(error), usage=error.usage, ending="failed")
         except AccessError as error:
-            return Outcome(text=str(error), notices=error.notices)
+            return Outcome(text=str(error), notices=error.notices, ending="refused")
+        except (BudgetError, InputError) as error:
+            return Outcome(text=str(error), ending="refused")
         except CauserieError as error:
-            return Outcome(text=str(error))
+            return Outcome(text=str(error), ending="failed")
 
     async def _work(self, working: Working) -> Outcome:
         turn = working.turn
@@ -127,7 +132,7 @@ class Turns:
         if turn.kind == "command":
             return await self._command(working)
         if await self._is_stopped(working):
-            return Outcome()
+            return Outcome(ending="stopped")
         if turn.kind == "stop":
             return await self._command(working)
         await self._access.check(turn.messages[0], turn=turn.id)
@@ -145,6 +150,7 @@ class Turns:
         return Outcome(
             text="I tried several times and could not answer this. My owner knows about it.",
             buried=reason,
+            ending="buried",
             notices=self._access.to_owners(
                 f"I gave up on a message of {plain(turn.person.name)} "
                 f"(`{turn.person.id}`): {reason}."
@@ -156,13 +162,13 @@ class Turns:
         name, arguments = split(turn.messages[0].text)
         command = BY_NAME.get(name)
         if command is None and not chat.is_private and not turn.messages[0].is_alone:
-            return Outcome()  # meant for another bot
+            return Outcome(ending="ignored")  # meant for another bot
         if command is None or not command.is_for_all:
             await self._access.check(turn.messages[0], turn=turn.id)
         if command is None:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if refusal := self._refusal(command, turn.person):
-            return Outcome(text=refusal)
+            return Outcome(text=refusal, ending="refused")
         called = Called(
             rooms=self._rooms,
             lease=working.lease,
@@ -188,7 +194,7 @@ class Turns:
         if isinstance(answered, Outcome):
             return answered
         if await self._is_stopped(working):
-            return Outcome()
+            return Outcome(ending="stopped")
         if isinstance(answered, Ask):
             return await self._translate(working, answered)
         working.turn = replace(answered.turn, state=working.turn.state)
@@ -208,7 +214,8 @@ class Turns:
 
     async def _converse(self, working: Working) -> Outcome:
         turn = working.turn
-        understood = await self._understanding.read(working.lease, turn, working.purse)
+        with Step("understand"):
+            understood = await self._understanding.read(working.lease, turn, working.purse)
         name = _speaker(working.lease.chat, turn.person)
         asked = await weighed(Message(role="user", content=understood.content, name=name))
         recall = partial(self._recall, working.lease, turn, asked, before=working.replaces)
@@ -260,6 +267,8 @@ class Turns:
             if recalled and purpose == "chat":
                 working.asked = recalled.asked
             working.lead = _above(heard, recalled.left_out if recalled else 0)
+            if working.answer is None:
+                metrics.observe("prepare", time.monotonic() - working.began)
             working.answer = answer
             try:
                 return await answer.stream(self._model, working.show)
@@ -278,10 +287,12 @@ class Turns:
         """
         refusal: BudgetError | None = None
         for names, share, note in self._ways(working.turn):
-            recalled = await recall(names=names, share=share)
+            with Step("memory"):
+                recalled = await recall(names=names, share=share)
             answer = Answer(prompt=recalled.prompt, purse=working.purse, purpose=purpose)
             try:
-                await answer.hold()
+                with Step("hold"):
+                    await answer.hold()
             except BudgetError as error:
                 refusal = refusal or error
                 continue

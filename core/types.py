@@ -10,6 +10,10 @@ Kind = Literal["message", "question", "command", "stop"]
 # Then a piece of work is given up: a message is buried, a text stays in the outbox.
 MOST_FAILURES = 5
 
+# How a turn ended: refused for want of leave, money or words; failed, and the person was told so;
+# buried after too many failures nobody foresaw; ignored, as it was not meant for us.
+Ending = Literal["answered", "stopped", "refused", "failed", "buried", "ignored"]
+
 Purpose = Literal["chat", "summary", "transcribe", "translate"]
 
 
@@ -255,6 +259,7 @@ class Turn:
         failures: How often of these the work on it failed; in the others the process died.
         stops: Every /stop that waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
+        waited: Seconds since its first message was due, which is 20 ms after it was stored.
     """
 
     ids: tuple[int, ...]
@@ -266,6 +271,7 @@ class Turn:
     failures: int = 0
     stops: tuple[Incoming, ...] = ()
     posted: tuple[str, ...] = ()
+    waited: float = 0.0
 
     @property
     def id(self) -> int:
@@ -327,6 +333,7 @@ class Outcome:
         buried: Why the turn was given up, for the owner; empty when it was not.
         notices: What others are told of it.
         forgets: Everything is deleted that is stored about whoever's turn it is.
+        ending: How it ended, in a word.
     """
 
     text: str = ""
@@ -337,6 +344,7 @@ class Outcome:
     buried: str = ""
     notices: tuple[Notice, ...] = ()
     forgets: bool = False
+    ending: Ending = "answered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from core import models
+from core import metrics, models
 from core.errors import BudgetError
 from core.models import Price
 from core.money import Level, Limit, Scope, Span, Standing, Unit
@@ -170,14 +170,17 @@ class Purse:
         self.standing = standing
         self.warned += standing.warned
         if standing.refused:
+            metrics.count(metrics.HOLDS, "refused")
             raise BudgetError(exhausted(standing.refused))
         unpriced = [name for name, cost in zip(names, worst, strict=True) if cost is None]
         if unpriced and any(level.unit == "usd" for level in standing.levels):
             await self.store.release_hold(self.name)
+            metrics.count(metrics.HOLDS, "refused")
             raise BudgetError(
                 f"Nobody has told me what {unpriced[0]} costs, so I cannot keep to a limit in "
                 "dollars. My owner can set its price, or a limit in tokens."
             )
+        metrics.count(metrics.HOLDS, "held")
 
     def cost(self, call: Usage) -> int | None:
         """Return what a call costs, rounded up; None when its price is unknown."""

@@ -1,12 +1,14 @@
 """A turn that is being answered, and what has come of it so far."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from core.answer import Answer
+from core.errors import BudgetError
 from core.markdown import with_end
 from core.memory import Recalled, weighed
 from core.reply import Reply
-from core.types import Lease, Message, Outcome, Turn
+from core.types import Ending, Lease, Message, Outcome, Turn
 from core.usage import Purse, dollars
 
 
@@ -21,6 +23,7 @@ class Working:
         has_footer: Whether a line tells what the answer cost.
         asked: What to remember of the question; None for nothing.
         replaces: A turn that this one answers anew.
+        began: When it was taken up, by `time.monotonic`.
     """
 
     lease: Lease
@@ -34,6 +37,7 @@ class Working:
     replaces: int | None = None
     answer: Answer | None = None
     recalled: Recalled | None = None
+    began: float = field(default_factory=time.monotonic)
 
     def show(self, text: str) -> None:
         """Let the reply grow to `text`, below what stands above it."""
@@ -59,6 +63,7 @@ class Working:
             history=history,
             usage=answer.spent(),
             replaces=self.replaces if history else None,
+            ending=_ending(answer),
         )
 
     def _footer(self, answer: Answer) -> str:
@@ -71,6 +76,12 @@ class Working:
         if left := self.purse.left(calls):
             words.append(left)
         return f"*{' · '.join(words)}*"
+
+
+def _ending(answer: Answer) -> Ending:
+    if isinstance(answer.error, BudgetError):
+        return "refused"
+    return "failed" if answer.error else "answered"
 
 
 def _note(answer: Answer) -> str:

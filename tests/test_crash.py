@@ -7,6 +7,7 @@ behind the question is answered after it by the program that starts next.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -240,7 +241,13 @@ async def test_a_stop_is_obeyed_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "cases"), [(Telegram, SHARED), (Discord, SHARED[:2])], ids=PLATFORMS
+    ("platform", "cases"),
+    [
+        (Telegram, SHARED),
+        (partial(Telegram, listeners=1), SHARED[:2]),
+        (Discord, SHARED[:2]),
+    ],
+    ids=["telegram", "webhook", "discord"],
 )
 async def test_the_process_dies_at_steps_that_all_chats_share(
     folder: Path, platform: Callable[[], Platform], cases: Sequence[Case]

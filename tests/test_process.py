@@ -32,7 +32,13 @@ async def world(tmp_path: Path, telegram: Telegram) -> AsyncIterator[World]:
 
 
 @pytest.mark.parametrize(
-    ("platform", "number"), [(Telegram, SIGNALS[0]), (Telegram, SIGNALS[1]), (Discord, SIGNALS[0])]
+    ("platform", "number"),
+    [
+        (Telegram, SIGNALS[0]),
+        (Telegram, SIGNALS[1]),
+        (Discord, SIGNALS[0]),
+    ],
+    ids=["telegram-term", "telegram-int", "discord-term"],
 )
 async def test_a_signal_ends_it_with_fifty_answers_in_flight(
     tmp_path: Path, platform: Callable[[], Platform], number: signal.Signals

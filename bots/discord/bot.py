@@ -9,13 +9,16 @@ from typing import Self
 import discord
 
 from bots import live
+from bots.discord.connection import INTENTS, Account
 from bots.discord.gateway import Gateway
 from bots.discord.interactions import Interactions
 from bots.discord.listening import Listening
 from bots.discord.rest import RefusedError, Rest
 from bots.discord.screen import PACE, Notes, open_screen
+from bots.discord.starts import Starts, Terms
+from bots.shards import Shards
 from core.commands import Command
-from core.errors import DeliveryError, FetchError
+from core.errors import FetchError
 from core.protocols import Inbox
 from core.reply import Reply
 from core.types import Document, Voice
@@ -39,12 +42,12 @@ class DiscordBot:
         pace: How often previews may call.
         pause: Seconds to wait when listening or storing has failed; they double up to 30.
         largest_file: Bytes; more are not fetched.
+        shards: Which connections to keep; None for all of as many as Discord recommends.
     """
 
     name = "discord"
-    claim = name
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, all named, most with a default
         self,
         *,
         token: str,
@@ -55,11 +58,15 @@ class DiscordBot:
         pace: live.Pace = PACE,
         pause: float = 1.0,
         largest_file: int = LARGEST_FILE,
+        shards: Shards | None = None,
     ) -> None:
         if api_url:
             discord.http.Route.BASE = f"{api_url.rstrip('/')}/api/v10"
+        # Of the same range one process listens; of different ones, several do side by side.
+        self.claim = self.name if shards is None or shards.is_all else f"{self.name} {shards}"
         self._token = token
         self._proxy = proxy
+        self._shards = shards
         self._pace = pace
         self._pause = pause
         self._largest_file = largest_file
@@ -73,6 +80,7 @@ class DiscordBot:
             pause=pause,
         )
         self._offering: asyncio.Task[None] | None = None
+        self._gateway: Gateway | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,14 +104,15 @@ class DiscordBot:
         """Hand every message to `inbox` until cancelled.
 
         Raises:
-            SettingsError: The token is refused.
+            SettingsError: The token is refused, or the shards are.
         """
-        gateway = Gateway(
+        account = Account(
             token=self._token,
             proxy=self._proxy,
             pause=self._pause,
-            address=self._address,
-            prepare=self._offer_menu,
+            starts=Starts(self._terms),
+            trace=self._rest.trace(),
+            intents=INTENTS,
             listening=lambda client: Listening(
                 client,
                 inbox,
@@ -111,7 +120,13 @@ class DiscordBot:
                 pause=self._pause,
             ),
         )
-        await gateway.run()
+        self._gateway = Gateway(account, self._shards, prepare=self._offer_menu)
+        await self._gateway.run()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now, on every shard."""
+        return self._gateway is not None and self._gateway.is_connected
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat, or as the answer to its interaction.
@@ -158,12 +173,12 @@ class DiscordBot:
                     return str(file["url"])
         raise FetchError(_EXPIRED)
 
-    async def _address(self) -> str | None:
-        """Return where the gateway is; None if Discord does not say, then it is at its place."""
+    async def _terms(self) -> Terms:
+        """Ask for the gateway's terms; a server that does not say has the usual ones."""
         try:
-            return str((await self._rest.call("GET", "/gateway/bot"))["url"])
-        except (DeliveryError, RefusedError, KeyError):
-            return None
+            return Terms.read(await self._rest.call("GET", "/gateway/bot"))
+        except RefusedError:
+            return Terms()
 
     def _offer_menu(self, application: str) -> None:
         if self._interactions.commands and self._offering is None:

@@ -5,20 +5,26 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import discord
 
 from bots.discord import invite
+from bots.discord.incoming import MALFORMED
+from bots.discord.starts import Terms
 from bots.proxies import system_proxy
 from bots.settings import BotSettings
+from bots.shards import Shards
 from core.finding import Finding, Way, fault, host, ok, warning
 
 # Two rounds of them fit into the doctor's patience.
 SECONDS = 4.5
 # A share of the connections that Discord allows in a day; fewer left are worth a warning.
 FEW_STARTS = 0.1
+# So many times what is recommended leaves room for growth; more only costs.
+MANY_TIMES = 4
 
 _PORTAL = "https://discord.com/developers/applications"
 # "Application flags", discord.com/developers/docs/resources/application, 2026-11; the second is
@@ -77,7 +83,8 @@ async def check_discord(
             yield finding
     else:
         yield _refused(application, _way(chosen))
-    yield _about_gateway(gateway, _way(chosen))
+    for finding in _about_gateway(gateway, chosen):
+        yield finding
 
 
 def _about(application: Mapping[str, Any]) -> Iterator[Finding]:
@@ -121,17 +128,48 @@ def _about_places(application: Mapping[str, Any]) -> Finding:
     return ok(", ".join(places) or "it can be added to servers")
 
 
-def _about_gateway(answer: _Answer, way: Way) -> Finding:
-    if "url" not in answer.found:
-        return _refused(answer, way)
-    limit = answer.found.get("session_start_limit") or {}
-    total, left = limit.get("total", 1), limit.get("remaining", 1)
-    if left > total * FEW_STARTS:
-        return ok("the gateway is open")
-    hours = limit.get("reset_after", 0) / 3_600_000
-    text = f"{left} of {total} connections are left for the next {hours:.1f} h"
+def _about_gateway(answer: _Answer, chosen: BotSettings) -> Iterator[Finding]:
+    shards = chosen.discord_shards
+    try:
+        terms = Terms.read(answer.found)
+    except MALFORMED:
+        terms = Terms()
+    if not terms.url:
+        yield _refused(answer, _way(chosen))
+        return
+    if shards:
+        yield _about_shards(terms, shards)
+        if not shards.is_all and isinstance(chosen.database, Path):
+            yield warning(
+                f"no other process can share the SQLite file, so nobody hears but shards {shards}",
+                fix="empty DISCORD_SHARDS, or set DATABASE_URL to a PostgreSQL database",
+            )
+    yield _about_starts(terms, len(shards.ids) if shards else terms.shards)
+
+
+def _about_shards(terms: Terms, shards: Shards) -> Finding:
+    text = f"{shards} is set, Discord recommends {_counted(terms.shards)}"
+    fix = f"empty DISCORD_SHARDS, or part {_counted(terms.shards)} among its processes"
+    if shards.count < terms.shards:
+        return warning(f"{text}; one with more than 2,500 servers is refused", fix=fix)
+    if shards.count > MANY_TIMES * terms.shards:
+        return warning(f"{text}; each start uses up one of a day's connections", fix=fix)
+    return ok(text)
+
+
+def _about_starts(terms: Terms, needed: int) -> Finding:
+    hours = terms.reset_seconds / 3600
+    text = f"{terms.left} of {terms.total} connections are left for the next {hours:.1f} h"
     fix = "look into the log for why it connects so often, before it is started again"
-    return warning(text, fix=fix) if left else fault(text, fix=fix)
+    if terms.free < needed:
+        return fault(f"{text}, too few for {_counted(needed)}", fix=fix)
+    if terms.left <= terms.total * FEW_STARTS:
+        return warning(text, fix=fix)
+    return ok(f"the gateway is open for {_counted(needed)}, {text}")
+
+
+def _counted(shards: int) -> str:
+    return f"{shards} shard{'' if shards == 1 else 's'}"
 
 
 def _refused(answer: _Answer, way: Way) -> Finding:

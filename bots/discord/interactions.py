@@ -18,6 +18,7 @@ from bots.discord.incoming import (
     may_post,
     wants_thread,
 )
+from bots.discord.refusals import keep
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
 from core.commands import BY_NAME, Command
@@ -37,6 +38,8 @@ MENU_SECONDS = 60.0
 # JSON error codes of the same page: it has heard from us already; it is too late.
 _ACKNOWLEDGED, _UNKNOWN = 40060, 10062
 
+# What nobody else on a server need read.
+_PERSONAL = ("id", "context")
 NOT_UNDERSTOOD = "I do not know this command; `/help` shows what I do know."
 NOT_STORED = "I was ended before I could take this in. Please ask again."
 
@@ -49,7 +52,8 @@ class Interactions:
         rest: How to answer.
         commands: The table behind the menu.
         offers: What to suggest, by `Argument.offers`.
-        acknowledged: By interaction, what is done once Discord has heard from us, or never will.
+        acknowledged: By interaction, what is done once Discord has heard from us, or never will;
+            the last ones stay.
         pause: Seconds until a step of the database is tried again.
     """
 
@@ -102,9 +106,8 @@ class Interactions:
             else:
                 await self._take_in_asked(interaction, ticket, incoming, inbox)
         finally:
-            if not acknowledged.done():
-                acknowledged.set_result(None)
-            del self.acknowledged[key]
+            _settle(acknowledged)
+            keep(self.acknowledged, key, acknowledged)
 
     async def _take_in_asked(
         self, interaction: discord.Interaction, ticket: Ticket, incoming: Incoming, inbox: Inbox
@@ -161,7 +164,7 @@ class Interactions:
         except RefusedError as error:
             if error.code != _ACKNOWLEDGED:
                 log.warning("discord interaction %s: %s", ticket.interaction, error)
-        self.acknowledged[ticket.interaction].set_result(None)
+        _settle(self.acknowledged.get(ticket.interaction))
         return message
 
     async def _defer(self, ticket: Ticket) -> str:
@@ -189,6 +192,11 @@ class Interactions:
             await self.rest.edit_by(ticket, "@original", Body(text=NOT_STORED))
 
 
+def _settle(acknowledged: "asyncio.Future[None] | None") -> None:
+    if acknowledged and not acknowledged.done():
+        acknowledged.set_result(None)
+
+
 def _threaded(incoming: Incoming, ticket: Ticket, message: str) -> Incoming:
     """Return a question as the first message of the thread that a message of ours will open."""
     parent = incoming.chat
@@ -207,13 +215,14 @@ def _threaded(incoming: Incoming, ticket: Ticket, message: str) -> Incoming:
 def _ticket(interaction: discord.Interaction) -> Ticket:
     data = cast("Mapping[str, object]", interaction.data or {})
     command = BY_NAME.get(str(data.get("name")))
+    is_personal = interaction.guild_id is not None and data.get("name") in _PERSONAL
     return Ticket(
         application=str(interaction.application_id),
         interaction=str(interaction.id),
         token=interaction.token,
         user=str(interaction.user.id),
         created_at=int(time.time() * 1000),  # by our clock, as is the end of its life
-        is_hidden=bool(command and (command.is_for_owners or command.is_for_hosts)),
+        is_hidden=is_personal or bool(command and (command.is_for_owners or command.is_for_hosts)),
     )
 
 

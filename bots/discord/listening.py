@@ -41,7 +41,7 @@ class _Event:
 
 
 class Listening:
-    """The events of one client.
+    """The events of one client: of all, or of one shard.
 
     The gateway tells nothing of what happened before it let us in. So what it brings waits
     until the inbox has said how far it had come in each chat, and in a chat until what came
@@ -66,6 +66,10 @@ class Listening:
         self._inbox = inbox
         self._take_in = take_in
         self._pause = pause
+        # "Gateway events that do not contain a guild_id will only be sent to the first shard",
+        # discord.com/developers/docs/events/gateway#sharding, 2026-11.
+        self._has_direct_messages = not client.shard_id
+        self._count = client.shard_count or 1
         self._events: asyncio.Queue[_Event | None] = asyncio.Queue()
         self._gaps: dict[str, list[_Event]] = {}
         self._readers = asyncio.Semaphore(READERS)
@@ -100,7 +104,8 @@ class Listening:
     async def on_disconnect(self) -> None:
         """Note that nothing is heard for now."""
         if self.is_connected:
-            log.info("discord connection is interrupted")
+            shard = self._client.shard_id or 0
+            log.info("discord connection is interrupted shard=%d/%d", shard, self._count)
             self.is_connected, self.silent_since = False, time.monotonic()
 
     async def on_message(self, message: discord.Message) -> None:
@@ -135,7 +140,12 @@ class Listening:
 
     def _note_connected(self) -> None:
         self.is_connected = True
-        log.info("discord bot %s is listening", self._client.user)
+        log.info(
+            "discord bot %s is listening shard=%d/%d",
+            self._client.user,
+            self._client.shard_id or 0,
+            self._count,
+        )
 
     def _read(self, message: discord.Message) -> Incoming | None:
         me = self._client.user
@@ -183,11 +193,18 @@ class Listening:
             await asyncio.wait(tasks)
 
     async def _store(self, events: Sequence[_Event]) -> None:
-        """Have events stored; what the database has already taken in it knows again."""
+        """Have events stored: each chat's in order, all chats at once.
+
+        A database that works side by side would not keep the order of what is handed over at
+        once. What it had taken in when it failed it knows again at the next attempt.
+        """
+        chats: dict[str, list[_Event]] = {}
+        for event in events:
+            chats.setdefault(event.ref, []).append(event)
 
         async def store() -> None:
-            results = await asyncio.gather(*(e.store() for e in events), return_exceptions=True)
-            for result in results:
+            steps = map(_store_in_order, chats.values())
+            for result in await asyncio.gather(*steps, return_exceptions=True):
                 if isinstance(result, BaseException):
                     raise result
 
@@ -208,19 +225,28 @@ class Listening:
         for task in self._reading:
             task.cancel()
         known = await self._insist(partial(self._inbox.seen, PLATFORM))
-        for place, seen in enumerate(known):
-            if place >= MOST_CHATS and seen.chat.ref not in self._gaps:
+        guilds = self._read_beside(self._guilds())
+        ours = [seen for seen in known if not seen.chat.is_private or self._has_direct_messages]
+        for place, seen in enumerate(ours):
+            if place >= MOST_CHATS * self._count and seen.chat.ref not in self._gaps:
                 continue
             self._gaps.setdefault(seen.chat.ref, [])
-            task = asyncio.create_task(self._close_gap(seen))
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+            self._read_beside(self._close_gap(seen, guilds))
 
-    async def _close_gap(self, seen: Seen) -> None:
-        """Hand in what came since, then what has waited for it."""
+    def _read_beside(self, reading: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(reading)
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+        return task
+
+    async def _close_gap(self, seen: Seen, guilds: "asyncio.Task[None]") -> None:
+        """Hand in what came since, then what has waited for it.
+
+        Which of the chats on servers are another shard's is known once ours have come.
+        """
         ref = seen.chat.ref
         if not seen.chat.is_private:
-            await self._guilds()
+            await asyncio.wait({guilds})
         await self._store(await self._missed(seen))
         while events := [*self._gaps[ref]]:  # there may be more once these are stored
             await self._store(events)
@@ -298,6 +324,11 @@ class Listening:
             missed.extend(filter(None, [incoming]))
         receive, ref = self._inbox.receive, seen.chat.ref
         return [_Event(ref=ref, store=partial(receive, found)) for found in reversed(missed)]
+
+
+async def _store_in_order(events: Sequence[_Event]) -> None:
+    for event in events:
+        await event.store()
 
 
 async def _learn_author(message: discord.Message, known: dict[int, User]) -> None:

@@ -26,12 +26,13 @@ LARGEST_FILE = 10_000_000
 
 # All codes: discord.com/developers/docs/topics/opcodes-and-status-codes, JSON, 2026-11.
 UNKNOWN_MESSAGE = 10008
+UNKNOWN_WEBHOOK = 10015
 THREAD_EXISTS = 160004
 TOO_MANY_FOLLOWUPS = 40094
 MISSING_PERMISSIONS = 50013
 _INVALID, _EMPTY = 50035, 50006
-# Unknown webhook, unknown interaction, invalid webhook token.
-_OVER = (10015, 10062, 50027)
+# The last two: unknown interaction, invalid webhook token.
+_OVER = (UNKNOWN_WEBHOOK, 10062, 50027)
 # Too large; invalid; uploads limited for this server.
 _FILES = (40005, 50045, 50046, 50110, 400001)
 _NO_HISTORY = 160002
@@ -70,8 +71,10 @@ class Notes:
         threads: By the message it begins at, whether a thread could be opened.
         over: By interaction that cannot be answered any more, the code that said so.
         directs: The channel for direct messages, by person.
-        acknowledged: By interaction that Discord still has to be told of that its answer
-            follows, what is done once it was, or never will be.
+        acknowledged: By interaction that this process has taken in, what is done once Discord
+            was told that its answer follows, or never will be.
+        refused: By interaction that another process has taken in, when (likewise) Discord first
+            said that it waits for no answer.
     """
 
     told: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -79,6 +82,7 @@ class Notes:
     over: dict[str, int] = field(default_factory=dict)
     directs: dict[str, str] = field(default_factory=dict)
     acknowledged: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    refused: dict[str, float] = field(default_factory=dict)
 
 
 def keep(notes: dict[K, V], key: K, value: V) -> V:

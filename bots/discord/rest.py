@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+
 from bots.discord.buckets import PER_SECOND
 from bots.discord.ticket import Ticket
 from bots.discord.transport import (
@@ -113,6 +115,10 @@ class Rest:
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Return what makes the SDK's calls keep to the limit over all, together with ours."""
+        return self._transport.trace()
 
     async def call(
         self, method: str, path: str, fields: object = None, *, is_preview: bool = False

@@ -14,6 +14,7 @@ from bots.discord.refusals import (
     THREAD_EXISTS,
     TOO_MANY_FOLLOWUPS,
     UNKNOWN_MESSAGE,
+    UNKNOWN_WEBHOOK,
     Notes,
     carrying,
     is_over,
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 # So long a call waits until Discord has been told that an answer follows.
 ACK_SECONDS = 5.0
 PREVIEW_ACK_SECONDS = 2.0
+# Where another process tells Discord, so often it is asked.
+ACK_RETRY_SECONDS = 0.25
 ORIGINAL = "@original"
 
 # What may stand above an answer that could not be given where it was asked for.
@@ -164,6 +167,7 @@ class InteractionScreen:
                 try:
                     return await here()
                 except RefusedError as error:
+                    self._check_acknowledged(error)
                     if not self._has_ended(error) and error.code not in _ELSEWHERE:
                         raise
         return await self._show_elsewhere(there)
@@ -258,6 +262,23 @@ class InteractionScreen:
             if not acknowledged.done():
                 raise DeliveryError(_WAITING, retry_after=1.0)
         return True
+
+    def _check_acknowledged(self, error: RefusedError) -> None:
+        """See that an interaction is not given up because Discord has not heard of us yet.
+
+        Another process took it in: it stores a question before it tells Discord that an answer
+        follows, and until then Discord knows of nothing to answer.
+
+        Raises:
+            DeliveryError: It may be telling so right now.
+        """
+        key, now = self._ticket.interaction, time.monotonic()
+        is_ours = key in self._notes.acknowledged
+        if error.code != UNKNOWN_WEBHOOK or is_ours or not self._ticket.is_new(time.time()):
+            return
+        refused_at = self._notes.refused.get(key) or keep(self._notes.refused, key, now)
+        if now < refused_at + ACK_SECONDS:
+            raise DeliveryError(_WAITING, retry_after=ACK_RETRY_SECONDS)
 
     def _has_ended(self, error: RefusedError) -> bool:
         """Say whether the interaction can be answered no more, and remember it."""

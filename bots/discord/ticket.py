@@ -7,6 +7,8 @@ from typing import Self
 # "Interaction tokens are valid for 15 minutes", discord.com/developers/docs/interactions/
 # receiving-and-responding, 2026-11; the last ten seconds are left for a call on its way.
 LIFE_MILLISECONDS = (15 * 60 - 10) * 1000
+# Discord wants to hear from us within 3 seconds, and two machines' clocks may differ.
+NEW_MILLISECONDS = 60 * 1000
 _PREFIX = "ticket:"
 
 
@@ -63,6 +65,10 @@ class Ticket:
             return cls(**{**found, "starter": starter})
         except (ValueError, TypeError, LookupError, AttributeError):
             return None
+
+    def is_new(self, now: float) -> bool:
+        """Say whether it is so new, by whoever's clock, that Discord may not know of us yet."""
+        return now * 1000 < self.created_at + NEW_MILLISECONDS
 
     def is_over(self, now: float) -> bool:
         """Say whether its time has passed; `now` is in seconds since 1970."""

@@ -1,9 +1,11 @@
 """HTTP to Discord that never waits for a rate limit: what may not go out now is refused."""
 
+import asyncio
 import io
 import json
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +16,7 @@ import discord
 
 from bots.discord.buckets import PAUSED, PER_SECOND, Limits, Route
 from bots.proxies import system_proxy
+from core import metrics
 from core.errors import DeliveryError, FetchError
 from core.types import File
 
@@ -44,6 +47,8 @@ _PASSING = (20016, 20022, 20028, 20029, 30046, 40004, 40006, 110001, 130000)
 # The same list: "Cloudflare is blocking your request"; "Request entity too large".
 _BLOCKED = 40333
 TOO_LARGE = 40005
+_ABOUT = re.compile("/(channels|guilds)/")
+_IS_GLOBAL = "X-RateLimit-Global"
 _UNREACHABLE = "Discord cannot be reached right now."
 _NO_FILE_NOW = "Discord does not hand out the file right now."
 _EXPIRED = "Discord does not hand out this file any more; please send it again."
@@ -107,6 +112,33 @@ class Transport:
         session, self._session = self._session, None
         if session:
             await session.close()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Return what makes another client's calls keep to the limit over all, with ours.
+
+        Only of those about channels and servers: whether the token is right is asked at once.
+        """
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._let_out)
+        trace.on_request_end.append(self._learn)
+        return trace
+
+    async def _let_out(
+        self, _session: object, _context: object, params: aiohttp.TraceRequestStartParams
+    ) -> None:
+        if _ABOUT.search(params.url.path) is None:
+            return
+        wait = self._limits.take_other()
+        while wait:
+            await asyncio.sleep(wait)
+            wait = self._limits.take_other()
+
+    async def _learn(
+        self, _session: object, _context: object, params: aiohttp.TraceRequestEndParams
+    ) -> None:
+        headers = params.response.headers
+        if params.response.status == HTTPStatus.TOO_MANY_REQUESTS and _IS_GLOBAL in headers:
+            self._limits.share(_seconds(headers.get("Retry-After"), 1.0))
 
     async def call(
         self,
@@ -240,6 +272,7 @@ class Transport:
 
     def _paused(self, route: Route, answer: _Answer, about: Mapping[str, Any]) -> DeliveryError:
         """Note how long a 429 asks us to wait, and where."""
+        metrics.count(metrics.RATE_LIMITED, "discord")
         if not about:
             seconds = _seconds(answer.headers.get("Retry-After"), LONG_PAUSE_SECONDS)
             seconds = min(max(seconds, LONG_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
@@ -249,7 +282,7 @@ class Transport:
         seconds = _seconds(about.get("retry_after"), 1.0)
         self._limits.block(route, seconds)
         if about.get("global"):
-            self._limits.pause(seconds)
+            self._limits.share(seconds)
         log.info(
             "%s has to wait %.2f s, scope=%s, global=%s",
             route.name,

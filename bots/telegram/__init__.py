@@ -1,4 +1,4 @@
-"""Telegram as a platform: updates in by long polling, messages and drafts out."""
+"""Telegram as a platform: updates in by long polling or a webhook, messages and drafts out."""
 
 import logging
 import os
@@ -10,5 +10,6 @@ os.environ.setdefault("PTB_TIMEDELTA", "1")
 logging.getLogger("telegram").setLevel(logging.INFO)
 
 from bots.telegram.bot import TelegramBot  # noqa: E402 - the SDK comes after the above
+from bots.telegram.registration import Hook  # noqa: E402
 
-__all__ = ["TelegramBot"]
+__all__ = ["Hook", "TelegramBot"]

@@ -7,9 +7,12 @@ from typing import Self
 import telegram
 
 from bots import live
-from bots.telegram.polling import MenuEntry, Polling
+from bots.telegram.menu import MenuEntry
+from bots.telegram.polling import Polling
+from bots.telegram.registration import Hook
 from bots.telegram.screen import Notes, TelegramScreen
 from bots.telegram.transport import AiohttpRequest, seconds
+from bots.telegram.webhook import Webhook
 from core.errors import DeliveryError, FetchError
 from core.protocols import Inbox
 from core.reply import Reply
@@ -34,6 +37,7 @@ class TelegramBot:
         token: From @BotFather.
         api_url: Root of the Bot API server, such as https://api.telegram.org.
         proxy: URL of an HTTP proxy; None means the one the system names, if any.
+        hook: Where Telegram posts updates to; None: we ask for them.
         commands: The command menu; empty leaves it as it is.
         private_pace: How often previews may call in a private chat.
         group_pace: The same in a group.
@@ -42,14 +46,14 @@ class TelegramBot:
     """
 
     name = "telegram"
-    claim = name
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, all named, most with a default
         self,
         *,
         token: str,
         api_url: str,
         proxy: str | None = None,
+        hook: Hook | None = None,
         commands: Sequence[MenuEntry] = (),
         private_pace: live.Pace = PRIVATE_PACE,
         group_pace: live.Pace = GROUP_PACE,
@@ -65,11 +69,15 @@ class TelegramBot:
             request=self._request,
             get_updates_request=self._request,
         )
+        # Two that ask take updates from each other; any number may be posted to.
+        self.claim = "" if hook else self.name
+        self._hook = hook
         self._commands = tuple(commands)
         self._paces = {True: private_pace, False: group_pace}
         self._pause = pause
         self._largest_file = largest_file
         self._notes = Notes()
+        self._listening: Polling | Webhook | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,10 +98,20 @@ class TelegramBot:
         """Hand every message to `inbox` until cancelled.
 
         Raises:
-            SettingsError: The token is refused.
+            SettingsError: The token is refused, or what is set about the webhook.
         """
+        if self._hook:
+            hook = Webhook(self._bot, self._hook, commands=self._commands, pause=self._pause)
+            self._listening = hook
+            return await hook.run(inbox)
         polling = Polling(self._bot, self._request, commands=self._commands, pause=self._pause)
-        await polling.run(inbox)
+        self._listening = polling
+        return await polling.run(inbox)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether what people write is heard now."""
+        return self._listening is not None and self._listening.is_listening
 
     async def deliver(self, reply: Reply) -> None:
         """Show `reply` in its chat.

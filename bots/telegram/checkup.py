@@ -8,9 +8,9 @@ from typing import Any
 import telegram
 
 from bots.settings import TELEGRAM_API_URL, BotSettings
-from bots.telegram import transport
+from bots.telegram import transport, webhook_checkup
 from bots.telegram.transport import AiohttpRequest
-from core.finding import Finding, Way, fault, host, ok, warning
+from core.finding import Finding, Way, fault, ok, warning
 
 SECONDS = 8.0
 # The bot's id and 35 characters ("Bot features", core.telegram.org/bots/features, 2026-11). What
@@ -48,19 +48,16 @@ async def check_telegram(
     if not isinstance(me, dict) or not isinstance(webhook, dict):
         yield _way(chosen).strange(_NO_ANSWER)
         return
-    for finding in _about(me, webhook):
+    for finding in (*_about(me, webhook), *webhook_checkup.about(webhook, chosen), *_groups(me)):
         yield finding
 
 
 def _about(me: Mapping[str, Any], webhook: Mapping[str, Any]) -> Iterator[Finding]:
     waiting = webhook.get("pending_update_count")
     yield ok(f"@{me.get('username')} answers{f', {waiting} updates wait' if waiting else ''}")
-    if url := webhook.get("url"):
-        name = host(str(url)) or "an unknown address"
-        yield warning(
-            f"a webhook hands the bot's messages to {name}, until causerie starts and removes it",
-            fix=f"stop what serves {name}, or give it another bot's token",
-        )
+
+
+def _groups(me: Mapping[str, Any]) -> Iterator[Finding]:
     if not me.get("can_join_groups"):
         yield ok("it cannot be added to groups (/setjoingroups of @BotFather)")
     elif me.get("can_read_all_group_messages"):

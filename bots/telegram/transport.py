@@ -11,6 +11,7 @@ import telegram
 from telegram.request import BaseRequest, RequestData
 
 from bots.proxies import system_proxy
+from core import metrics
 
 # More than answers are likely to run at once, and the long poll.
 CONNECTIONS = 256
@@ -101,6 +102,8 @@ class AiohttpRequest(BaseRequest):
                 allow_redirects=False,
             ) as response:
                 status = response.status
+                if status == HTTPStatus.TOO_MANY_REQUESTS:
+                    metrics.count(metrics.RATE_LIMITED, "telegram")
                 if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                     status = HTTPStatus.BAD_REQUEST
                 return status, _without_page(status, await response.read())

@@ -1,17 +1,21 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Concatenate
 
-from core.errors import StoreError
-from core.kept import Kept, Stored
+from core import metrics
+from core.errors import LeaseLostError, StoreError
+from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing
+from core.store import depth as depths
 from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
 from core.store.sqlite import now, open_sqlite
-from core.store.tx import Clock, Database
+from core.store.tx import Clock, Database, P, T, Tx
 from core.types import (
     Chat,
     Incoming,
@@ -61,12 +65,28 @@ class DatabaseStore:
     """The Store over a database that runs transactions; see `core.protocols.Store`."""
 
     def __init__(self, database: Database) -> None:
-        self._run = database.run
+        self._database = database
         self._tell = database.tell
         self.watch = database.watch
         self.lead = database.lead
         self.tidy = database.tidy
         self.close = database.close
+
+    async def _run(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        metrics.IN_STORE.count += 1
+        began = time.monotonic()
+        try:
+            return await self._database.run(job, *args, **kwargs)
+        except LeaseLostError:
+            raise
+        except StoreError:
+            metrics.STORE_FAILURES.inc()
+            raise
+        finally:
+            metrics.IN_STORE.count -= 1
+            metrics.STORE.observe(time.monotonic() - began)
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(inbox.put, incoming, kind)
@@ -110,12 +130,15 @@ class DatabaseStore:
         await self._run(queue.postpone, lease, round(seconds * 1000), failed)
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
-        return await self._run(turns.finish, lease, turn, outcome)
+        outgoing = await self._run(turns.finish, lease, turn, outcome)
+        metrics.spent(outcome.usage)
+        return outgoing
 
     async def heard(
         self, lease: Lease, turn: Turn, index: int, transcript: Transcript, *, hold: str = ""
     ) -> None:
         await self._run(turns.heard, lease, turn, index, transcript=transcript, hold=hold)
+        metrics.spent(transcript.usage)
 
     async def posted(self, reply: int, part: int, ref: str) -> None:
         await self._run(turns.posted, reply, part, ref)
@@ -136,7 +159,7 @@ class DatabaseStore:
         hold: str = "",
         erased: int = 0,
     ) -> bool:
-        return await self._run(
+        is_kept = await self._run(
             history.compact,
             chat,
             old=old,
@@ -146,6 +169,8 @@ class DatabaseStore:
             hold=hold,
             erased=erased,
         )
+        metrics.spent(usage)
+        return is_kept
 
     async def forget(self, lease: Lease) -> None:
         await self._run(history.forget, lease)
@@ -237,6 +262,9 @@ class DatabaseStore:
         chat: int | None = None,
     ) -> list[Total]:
         return await self._run(totals.totals, by, since, person, chat)
+
+    async def depth(self) -> Depth:
+        return await self._run(depths.depth)
 
 
 def _tell(buried: Iterable[queue.Buried]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from core.store.privacy import ANONYMOUS, nowhere, wipe
-from core.store.spending import day_of, rename
+from core.store.sums import day_of, rename
 from core.store.tx import Row, Tx
 from core.types import MOST_FAILURES
 

@@ -2,7 +2,8 @@
 
 from core.store.inbox import read
 from core.store.queue import check, turn_of
-from core.store.spending import settle, spend
+from core.store.spending import settle
+from core.store.sums import spend
 from core.store.tx import Tx
 from core.types import Lease, Message, Turn, Usage
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import json
 import logging
@@ -133,7 +134,9 @@ class PostgresDatabase:
     ) -> T:
         """Run `job(tx, ...)` in a transaction; see `core.store.tx.Database`."""
         bound: Callable[[Tx], T] = functools.partial(_call, job, args, kwargs)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, self._transact, bound)
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, contextvars.copy_context().run, self._transact, bound
+        )
         running.add_done_callback(_hear_out)
         return await asyncio.shield(running)
 

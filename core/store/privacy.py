@@ -12,7 +12,8 @@ from core.kept import Kept, Stored
 from core.store.inbox import hush
 from core.store.people import CODE_MS
 from core.store.queue import check
-from core.store.spending import periods, rename
+from core.store.spending import periods
+from core.store.sums import rename
 from core.store.tx import Row, Tx
 from core.types import Lease, Turn
 

@@ -19,7 +19,7 @@ from core.types import (
     Turn,
 )
 
-LEASE_MS = 30_000
+LEASE_MS = 15_000
 LONGEST_WAIT_MS = 60_000
 LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
@@ -191,7 +191,8 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
     if lost:
         return unsent(tx, held)
     said = [incoming for _, incoming in found[len(mine) :]]
-    turn = replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said))
+    waited = max(0, tx.now - mine[0]["ready_at"]) / 1000
+    turn = replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said), waited=waited)
     for number in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
     return turn

@@ -5,13 +5,13 @@ limited or not, so that a limit that is set today counts what was spent this mor
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.money import Level, Limit, Span, Standing, Unit
+from core.store.sums import local
 from core.store.tx import Row, Tx, marks
 from core.types import Usage
 
@@ -20,11 +20,9 @@ KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
-SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
 # Where something is held: scope, subject and period of budgets.
 _Places = list[tuple[str, str, str]]
 _PLACES = TypeAdapter(_Places)
-_EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day, nowhere in particular
 
 
 def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> Standing:
@@ -45,7 +43,7 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
         tx.now + HOLD_MS,
     )
     # Last, since it is what all chats share: others wait for it until this is committed.
-    rows = _add(tx, places, held_usd=usd, held_tokens=tokens)
+    rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
     amounts = {"usd": usd, "tokens": tokens}
     levels = list(_levels(tx, limits, caps, rows, held=amounts))
     for level in levels:
@@ -65,7 +63,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
         return False
     [row] = found
     calls = list(usage)
-    _add(
+    _book(
         tx,
         _places(row),
         held_usd=-row["usd"],
@@ -83,7 +81,7 @@ def release(tx: Tx, name: str) -> None:
 
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
-    rows = _add(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
+    rows = _book(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
     return list(_levels(tx, limits, _caps(tx, limits), rows))
 
 
@@ -113,7 +111,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
-    _add(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
+    _book(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:
@@ -126,98 +124,19 @@ def reset(tx: Tx, limit: Limit) -> None:
         " WHERE scope = ? AND subject = ? AND period = ?",
         limit.scope,
         limit.subject,
-        _period(_local(tx.now), limit.span),
+        _period(local(tx.now), limit.span),
     )
-
-
-def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | None) -> None:
-    """Enter paid calls into the ledger, and into the sums of their day."""
-    for call in usage:
-        milliseconds = round(call.seconds * 1000)
-        amounts = (call.input, call.cached, call.output, milliseconds)
-        tx.run(
-            "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
-            " milliseconds, is_estimated, cost, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(chat, turn, person, call.purpose, call.model, *amounts),
-            *(int(call.is_estimated), call.cost, tx.now),
-        )
-        _add_up(
-            tx,
-            {
-                "day": day_of(tx.now),
-                "person": person,
-                "chat_id": chat,
-                "model": call.model,
-                "purpose": call.purpose,
-                "calls": 1,
-                "input": call.input,
-                "cached": call.cached,
-                "output": call.output,
-                "milliseconds": milliseconds,
-                "cost": call.cost or 0,
-                "unpriced": int(call.cost is None),
-            },
-        )
-
-
-def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
-    """Let another person and chat have the sum of a day; with one that is alike, it becomes one.
-
-    Args:
-        tx: The transaction.
-        row: Of usage_day, locked.
-        person: Whose it becomes.
-        chat: Where it is entered then.
-    """
-    old = dict(row)
-    _add_up(tx, old | {name: -old[name] for name in SUMMED})
-    _add_up(tx, old | {"person": person, "chat_id": chat})
-    for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
-        tx.run(
-            f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"
-            " AND model = ? AND purpose = ? AND calls = 0",
-            *(number, row["person"], row["chat_id"], row["model"], row["purpose"]),
-        )
-
-
-def _add_up(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Add to the sums of a day and of its month; `row` has the columns of usage_day, in order."""
-    _, *rest = row
-    values = [row[name] for name in rest]
-    sums = ", ".join(f"{name} = old.{name} + excluded.{name}" for name in SUMMED)
-    for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
-        tx.run(
-            f"INSERT INTO usage_{time} AS old ({time}, {', '.join(rest)})"
-            f" VALUES {marks(len(row), 1)}"
-            f" ON CONFLICT ({time}, person, chat_id, model, purpose) DO UPDATE SET {sums}",
-            *(number, *values),
-        )
-
-
-def month_of(day: date) -> int:
-    """Return the month of a day, in months since January 1970."""
-    return (day.year - 1970) * 12 + day.month - 1
-
-
-def _month(day: int) -> int:
-    return month_of(date.fromordinal(day + _EPOCH))
-
-
-def day_of(now: int) -> int:
-    """Return the day where the owner lives, in days since 1970."""
-    return _local(now).toordinal() - _EPOCH
 
 
 def _expire(tx: Tx) -> None:
     late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
     for row in tx.lock(late, tx.now, skip=True):
-        _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
+        _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
         tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
     tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
 
 
-def _add(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
+def _book(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
     """Add amounts to each of some budgets, in their order; return these, by place.
 
     A transaction that does this twice, or in another order, may meet one that waits for it.
@@ -269,12 +188,12 @@ def _levels(
                     cap=amount + row[f"granted_{unit}"],
                     spent=row[f"spent_{unit}"],
                     held=row[f"held_{unit}"] - (held[unit] if held else 0),
-                    resets_at=_end(_local(tx.now), limit.span),
+                    resets_at=_end(local(tx.now), limit.span),
                 )
 
 
 def _place(tx: Tx, limit: Limit) -> tuple[str, str, str]:
-    return limit.scope, limit.subject, _period(_local(tx.now), limit.span)
+    return limit.scope, limit.subject, _period(local(tx.now), limit.span)
 
 
 def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
@@ -282,7 +201,7 @@ def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
     for level in levels:
         if level.spent < level.cap * WARN_SHARE:
             continue
-        period = _period(_local(tx.now), level.span)
+        period = _period(local(tx.now), level.span)
         if tx.run(
             "UPDATE budget SET warned = warned || ? WHERE scope = ? AND subject = ?"
             " AND period = ? AND warned NOT LIKE ?",
@@ -303,13 +222,9 @@ def _places(row: Row) -> _Places:
         return []
 
 
-def _local(now: int) -> datetime:
-    return datetime.fromtimestamp(now / 1000).astimezone()
-
-
 def periods(now: int) -> tuple[str, ...]:
     """Return the day and the month that last, as budgets name them."""
-    return tuple(_period(_local(now), span) for span in SPANS)
+    return tuple(_period(local(now), span) for span in SPANS)
 
 
 def _period(at: datetime, span: Span) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import fcntl
 import logging
 import os
@@ -130,7 +131,10 @@ class SqliteDatabase:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, lambda tx: job(tx, *args, **kwargs)))
         if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting())
+            # It goes on for others than this caller, so that it is nobody's work in the log.
+            self._committing = asyncio.create_task(
+                self._commit_waiting(), context=contextvars.Context()
+            )
         return await future
 
     async def _commit_waiting(self) -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from core.money import By, Total
-from core.store.spending import SUMMED, month_of
+from core.store.sums import SUMMED, month_of
 from core.store.tx import Row, Tx
 
 _EPOCH = date(1970, 1, 1).toordinal()

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bots.discord import starts
 from bots.telegram import TelegramBot
+from tests.bots.discord_steps import QUICK
 from tests.bots.stages import STAGES, Stage
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import Chat as Room
@@ -16,6 +18,14 @@ async def bot(telegram_server: TelegramServer) -> AsyncIterator[TelegramBot]:
     """A bot that does not listen."""
     async with open_bot(telegram_server) as bot:
         yield bot
+
+
+@pytest.fixture
+def quick_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions of Discord's gateway follow each other quickly, but no faster than so."""
+    monkeypatch.setattr(starts, "PAUSE_SECONDS", QUICK)
+    monkeypatch.setattr(starts, "MARGIN_SECONDS", QUICK / 5)
+    monkeypatch.setattr(starts, "FRESH_SECONDS", QUICK / 5)
 
 
 @pytest.fixture

@@ -65,21 +65,30 @@ async def test_what_the_store_does_not_take_is_handed_in_again(stage: Stage) -> 
 
 
 async def test_what_was_said_meanwhile_comes_after_a_restart(stage: Stage) -> None:
-    """Until it is taken in, at each start anew, as it was and in order."""
+    """Until it is taken in, at each start anew, as it was and in order.
+
+    Whether what comes next in a chat is handed in before is the platform's affair.
+    """
     known = await asked(stage, "Hello")
     await stage.serving.end()
     stage.miss("one")
     stage.miss("two")
     messages: list[list[Incoming]] = []
-    for _ in range(2):
+
+    async def hold(incoming: Incoming) -> None:
+        if incoming.event != known.event:  # which comes again if it was not confirmed yet
+            await wait_for_ever(incoming)
+
+    for then, last in ((hold, "one"), (None, "two")):
         seen = [Seen(chat=known.chat, sent_at=known.sent_at)]
-        inbox = Inbox(known=seen, then=wait_for_ever)
+        inbox = Inbox(known=seen, then=then)
         await stage.serving.begin(inbox)
-        await until(lambda: "two" in inbox.texts)  # noqa: B023
+        await until(lambda: last in inbox.texts)  # noqa: B023
         await stage.serving.end()
         messages.append([message for message in inbox.messages if message.event != known.event])
-    assert messages[0] == messages[1]
-    assert [message.text for message in messages[0]] == ["one", "two"]
+    first, second = messages
+    assert first == second[: len(first)]
+    assert [message.text for message in second] == ["one", "two"]
 
 
 async def test_listening_ends_at_once(stage: Stage) -> None:

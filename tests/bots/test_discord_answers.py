@@ -126,6 +126,8 @@ async def test_an_interaction_that_was_not_acknowledged_is_answered_in_the_chann
 ) -> None:
     """The token is tried once; a line says for whom the answer is, and pings nobody."""
     _, ticket = await asked(bot, channel, ann, is_acked=False)
+    tried = bot.notes.acknowledged[ticket.interaction] = asyncio.get_running_loop().create_future()
+    tried.set_result(None)
     await final(bot, reply_in(channel, to=ticket), "Hello")
     assert texts(channel) == [f"-# For {ann.mention}\nHello"]
     assert channel.answers[0].pinged == set()

@@ -219,12 +219,56 @@ def test_the_links() -> None:
     assert invite.person_link(42) == f"{root}applications.commands&integration_type=1"
 
 
-@pytest.mark.parametrize(("left", "level"), [(101, "ok"), (100, "warning"), (0, "fault")])
+@pytest.mark.parametrize(("left", "level"), [(101, "ok"), (100, "warning"), (10, "fault")])
 async def test_connections_that_are_left(server: DiscordServer, left: int, level: str) -> None:
     """A bot that connects again and again is warned before Discord resets its token."""
-    server.gateway.identifies = server.limits.identifies - left
+    server.gateway.starts.used = server.limits.identifies - left
     *_, found = await examined(server)
     assert found.level == level
+    text = f"{left} of 1000 connections are left for the next 24.0 h"
     assert (
-        level == "ok" or found.text == f"{left} of 1000 connections are left for the next 24.0 h"
+        found.text
+        == {
+            "ok": f"the gateway is open for 1 shard, {text}",
+            "warning": text,
+            "fault": f"{text}, too few for 1 shard",
+        }[level]
     )
+
+
+@pytest.mark.parametrize(
+    ("spelled", "level", "text"),
+    [
+        ("0-3/8", "ok", "0-3/8 is set, Discord recommends 3 shards"),
+        ("2", "warning", "one with more than 2,500 servers is refused"),
+        ("13", "warning", "each start uses up one of a day's connections"),
+    ],
+)
+async def test_shards_that_are_set(
+    server: DiscordServer, spelled: str, level: str, text: str
+) -> None:
+    """Fewer than Discord recommends are soon refused, and far more cost starts."""
+    server.shards = 3
+    shared = {"database_url": "postgresql://127.0.0.1/causerie"}
+    *_, found, gateway = await examined(server, discord_shards=spelled, **shared)
+    assert (found.level, text in found.text) == (level, True)
+    assert level == "ok" or "part 3 shards among its processes" in found.fix
+    server.gateway.starts.used = 989
+    *_, found = await examined(server)
+    assert (found.level, gateway.level) == ("fault", "ok")
+    assert found.text.endswith("too few for 3 shards")
+
+
+async def test_a_range_that_nobody_completes(server: DiscordServer) -> None:
+    """A SQLite file belongs to one process, so that the other shards have none."""
+    *_, found, _ = await examined(server, discord_shards="0-3/8")
+    assert (found.level, "nobody hears but shards 0-3/8" in found.text) == ("warning", True)
+
+
+async def test_a_gateway_that_says_nonsense() -> None:
+    """It is not the right server."""
+    async with answering(
+        {"users/@me": {"id": "1"}, "applications/@me": {"id": "1"}, "gateway/bot": {"shards": "x"}}
+    ) as url:
+        *_, found = await finds(check_discord, discord_bot_token="x", discord_api_url=url)
+    assert "is not the right server" in found.text

@@ -152,7 +152,7 @@ async def test_a_thread_is_a_chat_of_its_own(
     inbox = Inbox()
     async with serving(discord_server, inbox):
         asked = school.slash(ann, "chat", prompt="Let us talk", thread=True)
-        await until(lambda: inbox.messages)
+        await until(lambda: inbox.messages and inbox.messages[0].chat.ref != str(school.id))
         assert asked.original
     [message] = inbox.messages
     assert message.chat.ref == str(asked.original.id)
@@ -181,6 +181,18 @@ async def test_commands_in_their_spelling(
         f"/settings allow discord:{pupils.id} @Pupils discord:{school.id} #general",
         "/translate Guten Tag",
     ]
+
+
+async def test_what_concerns_nobody_else_is_hidden(
+    discord_server: DiscordServer, ann: User, school: Channel, direct: Channel
+) -> None:
+    """Ids, what is remembered, and what hosts see, on servers; a question is for all."""
+    async with serving(discord_server, Inbox()):
+        asked = [school.slash(ann, name) for name in ("id", "context", "settings", "new")]
+        asked.append(direct.slash(ann, "id"))
+        for question in asked:
+            await until(partial(is_thinking, question))
+    assert [question.is_ephemeral for question in asked] == [True, True, True, False, False]
 
 
 async def test_suggestions(discord_server: DiscordServer, ann: User, direct: Channel) -> None:

@@ -1,14 +1,19 @@
 """Discord's rate limits, against a loopback one: kept without asking, and without waiting."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+import aiohttp
 import pytest
 
 from bots.discord.buckets import Limits, Route
 from bots.discord.rest import Body, Rest
+from core.errors import DeliveryError
 from tests.bots.discord_calls import HELLO, ask, failed, failure, open_rest, outcomes
+from tests.bots.discord_steps import listening, seen, until
+from tests.bots.inbox import Inbox
 from tests.servers.discord import Channel, DiscordServer, Rate, User
 from tests.servers.discord import Limits as Allowed
 
@@ -206,3 +211,90 @@ async def test_a_bot_that_is_allowed_more_calls_more(
     previews = await outcomes([rest.post(ref, HELLO, is_preview=True) for ref in refs])
     assert len(failed(previews)) == 20
     await rest.close()
+
+
+async def test_those_who_share_a_limit_find_out(
+    discord_server: DiscordServer, channel: Channel
+) -> None:
+    """Processes of one bot use up the limit together: all is posted, once, and 429s are few."""
+    assert channel.guild
+    discord_server.limits = Allowed(create=None, overall=20)
+    clients = [open_rest(discord_server, per_second=20) for _ in range(3)]
+    places = [channel.guild.channel(str(n)) for n in range(60)]
+    await asyncio.gather(
+        *(post_at_last(clients[n % 3], str(place.id)) for n, place in enumerate(places))
+    )
+    assert [len(place.answers) for place in places] == [1] * 60
+    assert sum(call.status == 429 for call in discord_server.calls) < 60
+    for client in clients:
+        await client.close()
+
+
+async def post_at_last(rest: Rest, channel: str) -> None:
+    """Post as the relay does: again when Discord says, for as long as it takes."""
+    while True:
+        try:
+            await rest.post(channel, HELLO)
+        except DeliveryError as error:
+            await asyncio.sleep(error.retry_after or 0.1)
+        else:
+            return
+
+
+def test_our_share_shrinks_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each 429 about all calls, once for those of one pause; with time it is whole again."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limits, route = Limits(), Route.of("POST", "/channels/1/messages")
+
+    def most() -> int:
+        count = 0
+        while True:
+            try:
+                bucket = limits.take(route, is_preview=False)
+            except DeliveryError:
+                return count
+            limits.answered(route, bucket, {})
+            count += 1
+
+    found = []
+    for pause, seconds in ((0.0, 0.0), (0.5, 1.0), (0.5, 1.0), (0.5, 60.0)):
+        for _ in range(3 if pause else 0):
+            limits.share(pause)
+        now += seconds
+        found.append(most())
+        now += 1.0
+    assert found == [45, 32, 24, 45]
+
+
+async def test_what_the_sdk_reads_counts_too(discord_server: DiscordServer, ann: User) -> None:
+    """What was missed in many chats is read so slowly that there is room for answers."""
+    guild = discord_server.guild("School", ann)
+    places = [guild.channel(str(n)) for n in range(40)]
+    discord_server.limits = Allowed.unlimited()
+    inbox = Inbox(known=[seen(place, 0) for place in places])
+    for place in places:
+        place.say(ann, f"{discord_server.bot.mention} missed")
+    async with listening(discord_server, inbox):
+        await until(lambda: len(inbox.messages) == 40)
+    at = [call.at for call in discord_server.calls if call.name == "get_channel_messages"]
+    assert len(at) == 40
+    assert max(sum(first <= other < first + 0.95 for other in at) for first in at) <= 30
+
+
+async def test_a_pause_that_the_sdk_is_asked_for_is_ours(
+    discord_server: DiscordServer, rest: Rest, channel: Channel
+) -> None:
+    """A 429 about all calls that it meets makes ours wait, too."""
+    url = f"{discord_server.url}/api/v10/channels/{channel.id}/messages"
+    discord_server.limit_next("get_channel_messages", 30.0, scope="global")
+    async with aiohttp.ClientSession(trace_configs=[rest.trace()]) as session:
+        headers = {
+            "Authorization": f"Bot {discord_server.token}",
+            "User-Agent": "DiscordBot (https://example.org, 1.0)",
+        }
+        async with session.get(url, headers=headers) as response:
+            assert response.status == 429
+    error = await failure(rest.post(str(channel.id), HELLO))
+    assert 29 < (error.retry_after or 0) <= 31
+    assert len(channel.calls) == 1

@@ -14,7 +14,9 @@ from aiohttp import web
 
 from bots.telegram import TelegramBot
 from core.errors import SettingsError, StoreError
+from core.types import Incoming
 from tests.bots.inbox import Inbox
+from tests.bots.stages import until
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import TelegramServer
 
@@ -66,8 +68,8 @@ async def test_what_the_store_does_not_take_is_handed_over_again(
     first, last = telegram_server.updates.pending[0]["update_id"], last_update(telegram_server)
     async with listening(telegram_server, inbox):
         await telegram_server.until(lambda: telegram_server.updates.confirmed == last)
-    assert inbox.begun == ["one", "two", "three"] * 3
-    assert set(inbox.texts) == {"one", "two", "three"}
+    assert inbox.begun == ["one", "two", *["one", "two", "three"] * 2]
+    assert inbox.texts == ["one", "two", "three"]
     offsets = [
         call.params["offset"] for call in telegram_server.calls if call.method == "getUpdates"
     ]
@@ -75,6 +77,29 @@ async def test_what_the_store_does_not_take_is_handed_over_again(
     assert first < last
     assert caplog.text.count("The disk is full.") == 1
     assert "Still." not in caplog.text
+
+
+async def test_messages_of_a_chat_are_stored_one_after_the_other(
+    telegram_server: TelegramServer,
+) -> None:
+    """A database that works side by side keeps their order; other chats do not wait for them."""
+    gate = asyncio.Event()
+
+    async def hold(incoming: Incoming) -> None:
+        if incoming.text.startswith("Ann"):
+            await gate.wait()
+
+    inbox = Inbox(then=hold)
+    ann, bob = (telegram_server.user(name) for name in ("Ann", "Bob"))
+    for number in range(3):
+        for person in (ann, bob):
+            telegram_server.private(person).say(person, f"{person.name} {number}")
+    async with listening(telegram_server, inbox):
+        await until(lambda: "Bob 2" in inbox.texts)
+        assert "Ann 1" not in inbox.begun
+        gate.set()
+        await telegram_server.until(lambda: telegram_server.updates.confirmed > 0)
+    assert [text for text in inbox.texts if text[0] == "A"] == ["Ann 0", "Ann 1", "Ann 2"]
 
 
 async def test_an_unreadable_update_is_set_aside(
@@ -103,6 +128,22 @@ async def test_another_poller_is_named_once_and_outlived(
     async with listening(telegram_server, inbox):
         await telegram_server.until(lambda: inbox.messages)
     assert caplog.text.count("another program") == 1
+
+
+async def test_a_webhook_that_was_set_meanwhile_is_named(
+    telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no other poller; what to do about it is said, and polling goes on once it is gone."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    async with listening(telegram_server, inbox):
+        await telegram_server.until(lambda: telegram_server.updates.is_polled)
+        telegram_server.updates.set_webhook({"url": "https://bot.example"})
+        await telegram_server.until(lambda: "use deleteWebhook" in telegram_server.calls[-1].error)
+        telegram_server.private(ann).say(ann, "Hello")
+        telegram_server.updates.set_webhook(None)
+        await telegram_server.until(lambda: "Hello" in inbox.texts)
+    assert caplog.text.count("a webhook was set for this telegram bot") == 1
+    assert "another program" not in caplog.text
 
 
 async def test_trouble_on_the_line_is_reported_once_and_outlived(

@@ -203,6 +203,7 @@ class StandInBot:
 
     name = "desk"
     claim = name
+    is_listening = True
 
     def __init__(self, *, posts: bool = False) -> None:
         self.shown: list[str] = []

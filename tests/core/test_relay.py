@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from core.errors import DeliveryError, GoneError, LeaseLostError, StoreError
+from core.errors import DeliveryError, GoneError, StoreError
 from core.protocols import Store
 from core.relay import Pace
 from core.store import open_store
@@ -237,58 +237,6 @@ async def test_notices_and_answers_are_told_apart(store: Store) -> None:
         await house.say("let me in")
         await house.bot.until(5)
     assert len(set(house.bot.keys)) == 5
-
-
-async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:
-    """A long answer keeps its chat."""
-    fault, used = faulty(store)
-    gate = Gate()
-    house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01))
-    async with house.running():
-        await house.say("hi")
-        await gate.until_reached()
-        await fault.until("renew", fault.calls.count("renew") + 3)
-        gate.opened.set()
-        assert await house.bot.until(1) == ["half whole"]
-
-
-async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
-    """When another worker took the chat, the late one writes nothing and ends."""
-    gate = Gate()
-    fault, used = faulty(store)
-    lost = asyncio.Event()
-
-    async def lose() -> None:
-        if gate.reached.is_set() and not lost.is_set():
-            lost.set()
-            await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
-            [(lease, turn)], _ = await store.lease(["desk"], 1)
-            assert isinstance(turn, Turn)
-            await store.release(lease, turn=turn)
-
-    fault.before["renew"] = lose
-    house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01))
-    async with house.running():
-        await house.say("hi")
-        await asyncio.wait_for(lost.wait(), 10)
-        house.relay._wake.set()
-        gate.opened.set()
-        await house.bot.until(1)
-        assert await house.ask("ho") == "half whole"
-    assert house.bot.texts() == ["half whole", "half whole"]
-
-
-@pytest.mark.parametrize("step", ["finish", "next"])
-async def test_a_lease_lost_at_the_end_is_respected(store: Store, step: str) -> None:
-    """Who is told so by the store itself gives up quietly; the other one's work counts."""
-    fault, used = faulty(store)
-    fault.before[step] = failing(1, LeaseLostError("late"))
-    house = House(store=used)
-    async with house.running():
-        await house.say("hi")
-        await fault.until(step, 1)
-    assert len(house.model.prompts) == 1
-    assert len(house.bot.sent) == (0 if step == "finish" else 1)
 
 
 async def test_ending_lets_answers_end(store: Store) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.money import By, Limit
-from core.store import expiry, privacy, spending, totals
+from core.store import expiry, privacy, spending, sums, totals
 from core.store.privacy import ANONYMOUS
 from core.store.schema import MIGRATIONS
 from core.store.sqlite import SqliteTx
@@ -76,7 +76,7 @@ def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int
                 who, most = held.pop(name)
                 cost = int(most * share)
                 call = Usage(purpose="chat", model="m", input=cost, cost=cost)
-                spending.spend(tx, 1, who, (call,), None)
+                sums.spend(tx, 1, who, (call,), None)
                 spending.settle(tx, name, (call,))
                 entered += cost
                 spent.update(dict.fromkeys(limits(who), cost))
@@ -149,7 +149,7 @@ def test_all_sums_agree(
             tx = SqliteTx(connection, now)
             if action == "spend":
                 call = Usage(purpose="chat", model=model, input=9, output=time, cost=cost)
-                spending.spend(tx, chat, person, (call,), None)
+                sums.spend(tx, chat, person, (call,), None)
             elif action == "forget":
                 privacy.erase(tx, person)
             elif action == "expire":
@@ -162,7 +162,7 @@ def test_all_sums_agree(
         ledger = tx.all("SELECT COUNT(*), COALESCE(SUM(cost), 0) FROM usage HAVING COUNT(*) > 0")
         found = totals.totals(tx, "all", None, None, None)
         assert [(total.calls, total.cost) for total in found] == [tuple(row) for row in ledger]
-        day = date.fromordinal(EPOCH + spending.day_of(now) - days)
+        day = date.fromordinal(EPOCH + sums.day_of(now) - days)
         for since in (None, day, day.replace(day=1)):
             for whose, where in WHOSE:
                 compare(tx, since, whose, where)

@@ -102,7 +102,7 @@ async def test_lease_keeps_its_limit_and_tells_when_to_come_back(
     assert wait == 0
     work, wait = await store.lease(["desk"], 3)
     assert [lease.chat for lease, _ in work] == chats[3:]
-    assert wait == pytest.approx(30)
+    assert wait == pytest.approx(15)
     clock.move()
     assert await store.lease(["none"], 3) == ([], 60)
 
@@ -112,10 +112,10 @@ async def test_one_worker_at_a_time_has_a_chat(store: Store, clock: StandInClock
     await put(store, 1)
     lease, _ = await take(store, clock)
     await put(store, 2)
-    clock.move(29)
+    clock.move(14)
     assert not await ready(store)
     assert await store.renew([lease]) == set()
-    clock.move(29)
+    clock.move(14)
     assert not await ready(store)
     clock.move(1)
     [(second, turn)] = await ready(store)
@@ -129,7 +129,7 @@ async def test_a_late_worker_writes_nothing(store: Store, clock: StandInClock) -
     """Whoever lost the lease is refused by every method, and changes nothing."""
     await put(store, 1)
     late, turn = await take_turn(store, clock)
-    lease, again = await take_turn(store, clock, seconds=30)
+    lease, again = await take_turn(store, clock, seconds=15)
     usage = Usage(purpose="chat", model="m", input=1)
     transcript = Transcript(text="hm", usage=(usage,))
     outcome = Outcome(text="late", history=(said("late"),), usage=(usage,))

@@ -2,24 +2,34 @@
 
 import re
 import sqlite3
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
+from core.store.tx import Row
+
+SQLITE = "sqlite:///"
+# A database that is being restarted is asked again so often, each time after a tenth of a second.
+ATTEMPTS = 300
 # Every question carries marks, and its answer names them: a number, and how long the answer
 # shall be (short, medium, extensive, wordy, long: the last two are several messages).
 MARK = re.compile(r"\bm\d+[smxwl]\b")
 _UNSETTLED = (
     "SELECT (SELECT COUNT(*) FROM inbox WHERE done_at IS NULL)"
     " + (SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL)"
-    " + (SELECT COUNT(*) FROM chat WHERE is_leased = 1)"
+    " + (SELECT COUNT(*) FROM chat WHERE is_leased = 1) AS number"
 )
 _HISTORY = "SELECT * FROM message ORDER BY chat_id, total"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Taken:
     """A message that was taken in, and the turn it became a part of."""
 
     id: int
@@ -50,20 +60,50 @@ class Text:
 
 
 class Ledger:
-    """Reads the database at `path`; every method sees what is committed now."""
+    """Reads a database, by its URL; every method sees what is committed now."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
 
-    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection:
+            self._connection.close()
+
+    @property
+    def _is_file(self) -> bool:
+        return self._url.startswith(SQLITE)
+
+    def _all(self, sql: str, *values: object) -> Sequence[Row]:
+        if not self._is_file:
+            return self._ask(sql.replace("%", "%%").replace("?", "%s"), values)
+        path = self._url.removeprefix(SQLITE)
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, values).fetchall()
+
+    def _ask(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
+        """Ask a server, which may have been restarted meanwhile."""
+        for attempt in range(ATTEMPTS):
+            try:
+                if self._connection is None or self._connection.closed:
+                    self._connection = psycopg.connect(
+                        self._url, row_factory=dict_row, autocommit=True
+                    )
+                return self._connection.execute(sql, values).fetchall()
+            except psycopg.OperationalError:
+                if self._connection:
+                    self._connection.close()
+                if attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(0.1)
+        raise AssertionError
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits, nothing is unsent and no chat is held."""
-        return not int(self._all(_UNSETTLED)[0][0])
+        return not int(self._all(_UNSETTLED)[0]["number"])
 
     @property
     def taken_in(self) -> dict[str, int]:
@@ -74,14 +114,14 @@ class Ledger:
         )
         return {r["ref"]: r["number"] for r in rows}
 
-    def inbox(self, ref: str) -> list[Row]:
+    def inbox(self, ref: str) -> list[Taken]:
         """Return what was taken in from a chat, in order."""
         rows = self._all(
             "SELECT inbox.* FROM inbox JOIN chat ON chat.id = chat_id WHERE ref = ?"
             " ORDER BY inbox.id",
             ref,
         )
-        return [Row(id=r["id"], kind=r["kind"], body=r["body"], turn=r["turn"]) for r in rows]
+        return [Taken(id=r["id"], kind=r["kind"], body=r["body"], turn=r["turn"]) for r in rows]
 
     def outbox(self, ref: str) -> list[Text]:
         """Return what was decided to be said in a chat, in order."""
@@ -121,7 +161,9 @@ class Ledger:
 
     def problems(self) -> list[str]:
         """Return what must not be: damage, dead messages, a history that does not add up."""
-        found = [f"damage: {r[0]}" for r in self._all("PRAGMA integrity_check") if r[0] != "ok"]
+        checks = self._all("PRAGMA integrity_check") if self._is_file else ()
+        words = [r["integrity_check"] for r in checks]
+        found = [f"damage: {word}" for word in words if word != "ok"]
         found += [f"dead: {r['body']}" for r in self._all("SELECT body FROM dead")]
         totals = {r["id"]: r["total"] for r in self._all("SELECT id, total FROM chat")}
         for chat, rows in groupby(self._all(_HISTORY), key=lambda r: r["chat_id"]):
@@ -129,7 +171,7 @@ class Ledger:
         return found
 
 
-def _history_problems(rows: list[sqlite3.Row], total: int) -> list[str]:
+def _history_problems(rows: list[Row], total: int) -> list[str]:
     found = []
     name = f"chat {rows[0]['chat_id']}"
     roles = [r["role"] for r in rows]

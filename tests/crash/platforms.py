@@ -1,11 +1,13 @@
 """The platforms as people see them: where they talk to the bot, and what they see there."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tests.crash.ledger import MARK
+from tests.ports import free_port
 from tests.servers import discord, telegram
 
 Kind = Literal["private", "group", "thread", "command"]
@@ -100,23 +102,34 @@ class Platform(Protocol):
 
 
 class Telegram:
-    """Telegram; see Platform."""
+    """Telegram; see Platform.
+
+    Args:
+        listeners: How many programs are posted to, by turns, at ports of their own; 0: they poll.
+    """
 
     kinds: Sequence[Kind] = ("private", "group")
     calls_of_life = 20, 100
 
-    def __init__(self) -> None:
-        self.server = telegram.TelegramServer()
+    def __init__(self, *, listeners: int = 0) -> None:
+        self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(listeners)]
+        self.server = telegram.TelegramServer(local=[f"http://{at}" for at in self.addresses])
 
     @property
     def settings(self) -> dict[str, str]:
         """Of a program that serves it."""
-        return {"TELEGRAM_BOT_TOKEN": self.server.token, "TELEGRAM_API_URL": self.server.url}
+        found = {"TELEGRAM_BOT_TOKEN": self.server.token, "TELEGRAM_API_URL": self.server.url}
+        if self.addresses:
+            found["TELEGRAM_WEBHOOK_URL"] = "https://bot.example/telegram/causerie"
+            found["TELEGRAM_WEBHOOK_LISTEN"] = self.addresses[0]
+        return found
 
     @property
     def is_listened_to(self) -> bool:
-        """The program is polling."""
-        return self.server.updates.is_polled
+        """The program polls, or all of them are there to be posted to."""
+        if not self.addresses:
+            return self.server.updates.is_polled
+        return bool(self.server.updates.webhook) and all(map(_is_open, self.addresses))
 
     def place(self, name: str, kind: Kind) -> "TelegramPlace":
         """Return a private chat or a group."""
@@ -139,6 +152,12 @@ class Telegram:
             lambda: server.drop_next("editMessageText", is_done=True),
             lambda: server.drop_next("getUpdates", is_done=True),
         )
+
+
+def _is_open(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 class TelegramPlace:

@@ -124,5 +124,6 @@ def environment(openai: OpenAIServer, folder: Path, settings: Mapping[str, str])
         "DATABASE_URL": f"sqlite:///{folder / 'causerie.db'}",
         "ACCESS": "open",
         "LOG_FORMAT": "text",
+        "HEALTH_LISTEN": "off",
         **settings,
     }

@@ -36,11 +36,14 @@ class Room:
 class World:
     """A platform, rooms there, and the database of the program that serves them."""
 
-    def __init__(self, folder: Path, platform: Platform, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, platform: Platform, *, database: str = "", **settings: str
+    ) -> None:
         self.folder = folder
         self.platform = platform
         self.openai = OpenAIServer()
-        self.ledger = Ledger(folder / "causerie.db")
+        self.database = database or f"sqlite:///{folder / 'causerie.db'}"
+        self.ledger = Ledger(self.database)
         self.rooms: list[Room] = []
         self.settings = settings
         self._marks = 0
@@ -57,10 +60,16 @@ class World:
 
     async def __aexit__(self, *error: object) -> None:
         await self._open.aclose()
+        self.ledger.close()
 
     def program(self, *arguments: str, **settings: str) -> Program:
         """Return the program, or another that takes these arguments, with further settings."""
-        chosen = {**self.platform.settings, **self.settings, **settings}
+        chosen = {
+            "DATABASE_URL": self.database,
+            **self.platform.settings,
+            **self.settings,
+            **settings,
+        }
         environ = environment(self.openai, self.folder, chosen)
         return Program(arguments or PLAIN, environ, self.folder)
 

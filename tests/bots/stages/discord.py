@@ -25,10 +25,13 @@ _PAUSE = 0.02
 class Place:
     """A channel with Ann in it: what people see there, and what goes wrong."""
 
-    def __init__(self, server: DiscordServer, channel: Channel, ann: User) -> None:
+    def __init__(
+        self, server: DiscordServer, channel: Channel, ann: User, *, has_worker: bool = False
+    ) -> None:
         self.server = server
         self.channel = channel
         self.ann = ann
+        self._has_worker = has_worker
 
     def serving(self, *, has_menu: bool = False) -> Serving:
         """Return a bot, with a menu of commands if wanted."""
@@ -46,7 +49,7 @@ class Place:
                 largest_file=LARGEST_FILE,
             )
 
-        return Serving(opening, is_ready=is_ready)
+        return Serving(opening, is_ready=is_ready, has_worker=self._has_worker)
 
     @property
     def shown(self) -> list[str]:
@@ -329,14 +332,14 @@ def _forget(place: Place, attachments: Sequence[Any]) -> None:
 
 
 @asynccontextmanager
-async def _place(*, is_direct: bool = False) -> AsyncIterator[Place]:
+async def _place(*, is_direct: bool = False, has_worker: bool = False) -> AsyncIterator[Place]:
     async with DiscordServer(limits=Limits.unlimited()) as server:
         ann = server.user("Ann")
         channel = server.direct(ann)
         if not is_direct:
             owner = server.user("Olga")
             channel = server.guild("School", owner, members=[ann]).channel("general")
-        yield Place(server, channel, ann)
+        yield Place(server, channel, ann, has_worker=has_worker)
         assert server.remarks == []
 
 
@@ -348,14 +351,14 @@ async def direct() -> AsyncIterator[DiscordStage]:
 
 
 @asynccontextmanager
-async def channel() -> AsyncIterator[DiscordStage]:
+async def channel(*, has_worker: bool = False) -> AsyncIterator[DiscordStage]:
     """A channel of a server, where the bot hears what mentions it."""
-    async with _place() as place:
+    async with _place(has_worker=has_worker) as place:
         yield DiscordStage(place, address=place.server.bot.mention)
 
 
 @asynccontextmanager
-async def command() -> AsyncIterator[CommandStage]:
+async def command(*, has_worker: bool = False) -> AsyncIterator[CommandStage]:
     """The same channel, and slash commands."""
-    async with _place() as place:
+    async with _place(has_worker=has_worker) as place:
         yield CommandStage(place)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Literal, NoReturn, Protocol
 
 import pytest
@@ -123,6 +123,7 @@ class Serving:
     Args:
         opening: Opens a bot.
         is_ready: A bot with such an inbox hears what is said from now on.
+        has_worker: Another bot, which never listens, answers: what it knows is what was taken in.
     """
 
     def __init__(
@@ -130,37 +131,40 @@ class Serving:
         opening: Callable[[], AbstractAsyncContextManager[Bot]],
         *,
         is_ready: Callable[[Inbox], object],
+        has_worker: bool = False,
     ) -> None:
         self.inbox = Inbox()
         self._opening = opening
         self._is_ready = is_ready
-        self._opened: AbstractAsyncContextManager[Bot] | None = None
+        self._has_worker = has_worker
+        self._opened = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
         self._bot: Bot | None = None
 
     @property
     def bot(self) -> Bot:
-        """The bot, as long as it is there."""
+        """The bot that answers, as long as it is there."""
         assert self._bot
         return self._bot
 
     async def begin(self, inbox: Inbox | None = None) -> None:
         """Start a bot, with an inbox of its own."""
         self.inbox = inbox or Inbox()
-        self._opened = self._opening()
-        self._bot = await self._opened.__aenter__()
-        task = self._task = asyncio.create_task(self._bot.listen(self.inbox))
+        listener = self._bot = await self._opened.enter_async_context(self._opening())
+        if self._has_worker:
+            self._bot = await self._opened.enter_async_context(self._opening())
+        task = self._task = asyncio.create_task(listener.listen(self.inbox))
         await until(lambda: task.done() or self._is_ready(self.inbox))
 
     async def end(self) -> None:
         """Stop it, as the end of the program does; it ends at once."""
-        if not self._task or not self._opened:
+        if not self._task:
             return
-        task, opened, self._task = self._task, self._opened, None
+        task, self._task = self._task, None
         task.cancel()
         await asyncio.wait({task}, timeout=2)
         assert task.cancelled(), "listening does not end"
-        await opened.__aexit__(None, None, None)
+        await self._opened.aclose()
 
     async def restart(self) -> None:
         """Stop it and start another."""
@@ -170,14 +174,13 @@ class Serving:
     async def crash(self) -> BaseException | None:
         """Wait until it ends by itself; return why."""
         assert self._task
-        assert self._opened
-        task, opened, self._task = self._task, self._opened, None
+        task, self._task = self._task, None
         try:
             await asyncio.wait({task}, timeout=10)
             return task.exception() if task.done() else None
         finally:
             task.cancel()
-            await opened.__aexit__(None, None, None)
+            await self._opened.aclose()
 
 
 def lacking(reason: str) -> NoReturn:

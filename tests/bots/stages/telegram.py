@@ -1,11 +1,13 @@
-"""Telegram as a stage: private chats and groups."""
+"""Telegram as a stage: private chats and groups, polled and posted."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bots.telegram import TelegramBot
+from bots.telegram import Hook, TelegramBot
+from tests.bots.inbox import Inbox
 from tests.bots.stages.stage import LARGEST_FILE, PACE, Fault, Serving, Trouble, lacking
+from tests.ports import free_port
 from tests.servers.telegram import Chat, TelegramServer
 from tests.servers.telegram.params import Upload
 from tests.servers.telegram.world import Message, User
@@ -25,15 +27,19 @@ class TelegramStage:
         server: Where.
         room: The chat.
         address: What makes the bot read a message there.
+        hook: Where the bot is posted to; None: it polls.
     """
 
     person = "Ann"
     may_double = True  # sendMessage takes no key by which it could be told from another
 
-    def __init__(self, server: TelegramServer, room: Chat, *, address: str) -> None:
+    def __init__(
+        self, server: TelegramServer, room: Chat, *, address: str, hook: Hook | None = None
+    ) -> None:
         self.is_private = room.type == "private"
-        self.serving = Serving(self._open, is_ready=lambda _: _is_polled(server))
+        self.serving = Serving(self._open, is_ready=self._is_ready)
         self._server = server
+        self._hook = hook
         self._room = room
         self._ann: User = room.members[0]
         self._address = address
@@ -43,11 +49,16 @@ class TelegramStage:
         return TelegramBot(
             token=self._server.token,
             api_url=self._server.url,
+            hook=self._hook,
             private_pace=PACE,
             group_pace=PACE,
             pause=0.01,
             largest_file=LARGEST_FILE,
         )
+
+    def _is_ready(self, _: Inbox) -> bool:
+        methods = {call.method for call in self._server.calls}
+        return bool(methods & {"getUpdates", "setWebhook"})
 
     async def restart(self) -> None:
         """Start another."""
@@ -161,10 +172,6 @@ def _file(message: Message) -> Upload:
     return found
 
 
-def _is_polled(server: TelegramServer) -> bool:
-    return any(call.method == "getUpdates" for call in server.calls)
-
-
 @asynccontextmanager
 async def private_chat() -> AsyncIterator[TelegramStage]:
     """Ann's private chat."""
@@ -180,4 +187,20 @@ async def group() -> AsyncIterator[TelegramStage]:
     async with TelegramServer() as server:
         room = server.group("Friends", [server.user("Ann", username="ann")])
         yield TelegramStage(server, room, address=f"@{server.bot.username}")
+        assert server.remarks == []
+
+
+@asynccontextmanager
+async def webhook() -> AsyncIterator[TelegramStage]:
+    """Ann's private chat, from which messages are posted to the bot."""
+    port = free_port()
+    async with TelegramServer(local=[f"http://127.0.0.1:{port}"]) as server:
+        room = server.private(server.user("Ann", username="ann"))
+        hook = Hook(
+            url="https://bot.example/telegram",
+            secret="not-for-everybody",
+            listen=f"127.0.0.1:{port}",
+            drain=0.2,
+        )
+        yield TelegramStage(server, room, address="", hook=hook)
         assert server.remarks == []

@@ -177,7 +177,7 @@ class Channel:
         if reply_to:
             fields |= reference_to(reply_to)
         message = Message(
-            id=self.server.clock.snowflake(),
+            id=fields.pop("id", 0) or self.server.clock.snowflake(),
             channel=self,
             author=user,
             content=text.strip(),
@@ -289,6 +289,12 @@ class Channel:
         thread = self.guild.open_thread(self, user, name, type=kind, message=message)
         for member in members:
             thread.invite(member)
+        return thread
+
+    def post(self, user: User, title: str, text: str) -> "Channel":
+        """Write a post in this forum: a thread whose first message has its id."""
+        thread = self.open_thread(user, title)
+        thread.say(user, text, id=thread.id)
         return thread
 
     def invite(self, user: User) -> None:

@@ -29,6 +29,13 @@ class Clock:
         self._last = max(moment, self._last + 1)
         return self._last
 
+    def snowflake_on(self, shard: int, count: int) -> int:
+        """Return a new id of a guild that belongs to one of `count` shards."""
+        number = self.snowflake()
+        number += ((shard - (number >> _LOW_BITS)) % count) << _LOW_BITS
+        self._last = number
+        return number
+
 
 def stamp(seconds: float) -> str:
     """Return a time as ISO 8601, as the API writes it."""

@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 from tests.servers.discord import intents as intent
 from tests.servers.discord.errors import Json
 from tests.servers.discord.sessions import Connection, Session
+from tests.servers.discord.starts import Starts
 
 if TYPE_CHECKING:
     from tests.servers.discord.guilds import Guild
@@ -20,7 +21,8 @@ INVALID_SESSION, HELLO, ACK = 9, 10, 11
 # Gateway close event codes, 2026-11.
 UNKNOWN_ERROR, UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED = 4000, 4001, 4002, 4003
 AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED, INVALID_SEQ, RATE_LIMITED = 4004, 4005, 4007, 4008
-INVALID_SHARD, INVALID_VERSION, INVALID_INTENTS, DISALLOWED_INTENTS = 4010, 4012, 4013, 4014
+INVALID_SHARD, SHARDING_REQUIRED, INVALID_VERSION = 4010, 4011, 4012
+INVALID_INTENTS, DISALLOWED_INTENTS = 4013, 4014
 # Gateway, "Sending events": a payload is at most 4096 bytes.
 _MOST_BYTES = 4096
 # A client that has not beaten for so many intervals is taken for dead.
@@ -35,6 +37,7 @@ class Gateway:
         connections: Those that are open.
         sessions: Those that live, by id, whether they have a connection or not.
         identifies: How many sessions were begun.
+        starts: How many may still be.
         resumes: How many were resumed.
         beats: How many heartbeats came.
     """
@@ -46,8 +49,8 @@ class Gateway:
         self.identifies = 0
         self.resumes = 0
         self.beats = 0
+        self.starts = Starts(owner)
         self._owner = owner
-        self._identified_at: dict[int, float] = {}
         self._ops = {
             HEARTBEAT: self._beat,
             IDENTIFY: self._identify,
@@ -75,14 +78,27 @@ class Gateway:
         assert found
         return found
 
-    def drop(self) -> None:
-        """Cut every connection; the sessions can be resumed."""
-        for connection in [*self.connections]:
+    @property
+    def shards(self) -> list[tuple[int, int]]:
+        """The shards that have a connection, in order, one for each session."""
+        return sorted(session.shard for session in self.sessions.values() if session.connection)
+
+    def of(self, shard: int | None) -> list[Connection]:
+        """Return the connections of a shard; None for all."""
+        return [
+            connection
+            for connection in self.connections
+            if shard is None or (connection.session and connection.session.shard[0] == shard)
+        ]
+
+    def drop(self, shard: int | None = None) -> None:
+        """Cut the connections of a shard, or all; the sessions can be resumed."""
+        for connection in self.of(shard):
             connection.cut()
 
-    def close(self, code: int = UNKNOWN_ERROR) -> None:
-        """Close every connection with a code; the sessions can be resumed."""
-        for connection in [*self.connections]:
+    def close(self, code: int = UNKNOWN_ERROR, *, shard: int | None = None) -> None:
+        """Close the connections of a shard, or all; the sessions can be resumed."""
+        for connection in self.of(shard):
             connection.close(code)
 
     def reconnect(self) -> None:
@@ -90,24 +106,25 @@ class Gateway:
         for connection in self.connections:
             connection.send(RECONNECT)
 
-    def invalidate(self, *, is_resumable: bool = False) -> None:
-        """Declare every session invalid (op 9); unless resumable, what comes now is lost."""
-        for connection in self.connections:
+    def invalidate(self, shard: int | None = None, *, is_resumable: bool = False) -> None:
+        """Declare sessions invalid (op 9); unless resumable, what comes now is lost."""
+        for connection in self.of(shard):
             connection.send(INVALID_SESSION, is_resumable)
         if not is_resumable:
-            self.expire()
+            self.expire(shard)
 
     def freeze(self) -> None:
         """Make zombies of the connections: they get no event and no acknowledgement."""
         for connection in self.connections:
             connection.is_frozen = True
 
-    def expire(self) -> None:
-        """Forget every session: none can be resumed, and what comes now is lost."""
-        for session in self.sessions.values():
-            if session.connection:
-                session.connection.session = None
-        self.sessions.clear()
+    def expire(self, shard: int | None = None) -> None:
+        """Forget the sessions of a shard, or all: they cannot be resumed, what comes is lost."""
+        for session in [*self.sessions.values()]:
+            if shard is None or session.shard[0] == shard:
+                if session.connection:
+                    session.connection.session = None
+                del self.sessions[session.id]
 
     def ask_for_heartbeat(self) -> None:
         """Ask for a heartbeat at once (op 1)."""
@@ -233,12 +250,12 @@ class Gateway:
             connection.close(code)
             return
         number, count = data.get("shard", (0, 1))
-        if self._is_too_soon(number):
+        if self.starts.is_too_soon(number):
             self._owner.remark("IDENTIFY came too soon after the one before")
             connection.send(INVALID_SESSION, data=False)
             return
         self.identifies += 1
-        if self.identifies > self._owner.limits.identifies:
+        if not self.starts.count():
             self._owner.reset_token()
             self.close(AUTHENTICATION_FAILED)
             return
@@ -264,27 +281,29 @@ class Gateway:
             return INVALID_INTENTS
         if intents & intent.PRIVILEGED & ~self._owner.privileged:
             return DISALLOWED_INTENTS
-        number, count = data.get("shard", (0, 1))
-        return 0 if 0 <= number < count else INVALID_SHARD
+        return self._shard_refusal(*data.get("shard", (0, 1)))
 
-    def _is_too_soon(self, shard: int) -> bool:
-        pause, now = self._owner.limits.identify_seconds, self._owner.clock.now()
-        if pause is not None and now < self._identified_at.get(shard, 0.0) + pause:
-            return True
-        self._identified_at[shard] = now
-        return False
+    def _shard_refusal(self, number: int, count: int) -> int:
+        limits = self._owner.limits
+        if not 0 <= number < count or count % limits.shard_multiple:
+            return INVALID_SHARD
+        has_room = len(self._guilds(number, count)) <= limits.guilds_per_shard
+        return 0 if has_room else SHARDING_REQUIRED
+
+    def _guilds(self, number: int, count: int) -> "list[Guild]":
+        """Return the bot's guilds that belong to a shard."""
+        return [
+            guild
+            for guild in self._owner.guilds.values()
+            if guild.has_bot and (guild.id >> 22) % count == number
+        ]
 
     def _join(self, session: Session, connection: Connection) -> None:
         connection.session, session.connection, session.left_at = session, connection, None
 
     def _welcome(self, session: Session) -> None:
         owner = self._owner
-        number, count = session.shard
-        guilds = [
-            guild
-            for guild in owner.guilds.values()
-            if guild.has_bot and (guild.id >> 22) % count == number
-        ]
+        guilds = self._guilds(*session.shard)
         ready = {
             "v": 10,
             "user": owner.bot.json() | {"verified": True, "mfa_enabled": False, "flags": 0},
@@ -292,7 +311,7 @@ class Gateway:
             "session_id": session.id,
             "session_type": "normal",
             "resume_gateway_url": owner.gateway_url,
-            "shard": [number, count],
+            "shard": [*session.shard],
             "application": {"id": str(owner.application_id), "flags": owner.application_flags},
             "private_channels": [],
             "relationships": [],

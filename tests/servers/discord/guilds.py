@@ -11,6 +11,7 @@ from tests.servers.discord.people import Member, Role, User
 from tests.servers.discord.places import (
     ANNOUNCEMENT,
     ANNOUNCEMENT_THREAD,
+    FORUM,
     PRIVATE_THREAD,
     PUBLIC_THREAD,
     TEXT,
@@ -30,9 +31,16 @@ class Guild:
         is_available: False while an outage of Discord hides it.
     """
 
-    def __init__(self, server: "DiscordServer", name: str, owner: User) -> None:
+    def __init__(
+        self,
+        server: "DiscordServer",
+        name: str,
+        owner: User,
+        *,
+        id: int = 0,  # noqa: A002 - as Discord names it
+    ) -> None:
         self.server = server
-        self.id = server.clock.snowflake()
+        self.id = id or server.clock.snowflake()
         self.name = name
         self.owner = owner
         self.is_available = True
@@ -109,12 +117,15 @@ class Guild:
 
     def channel(self, name: str, *, is_announcement: bool = False) -> Channel:
         """Add a channel, of which the bot is told."""
+        return self._add(name, ANNOUNCEMENT if is_announcement else TEXT)
+
+    def forum(self, name: str) -> Channel:
+        """Add a forum, of which the bot is told; people write in its posts."""
+        return self._add(name, FORUM)
+
+    def _add(self, name: str, type: int) -> Channel:  # noqa: A002 - as Discord names it
         channel = Channel(
-            self.server,
-            id=self.server.clock.snowflake(),
-            type=ANNOUNCEMENT if is_announcement else TEXT,
-            name=name,
-            guild=self,
+            self.server, id=self.server.clock.snowflake(), type=type, name=name, guild=self
         )
         self.channels[channel.id] = self.server.channels[channel.id] = channel
         self.server.dispatch("CHANNEL_CREATE", channel.json(), guild=self)
@@ -252,7 +263,7 @@ class Guild:
             self._post(thread, owner, messages.THREAD_STARTER, reference=starter, replied=message)
             message.thread = thread
             parent.change(message, flags=message.flags | messages.HAS_THREAD)
-        elif thread.type != PRIVATE_THREAD:
+        elif thread.type != PRIVATE_THREAD and parent.type != FORUM:
             self._post(
                 parent, owner, messages.THREAD_CREATED, reference=place, content=thread.name
             )

@@ -54,7 +54,10 @@ class Limits:
         token_seconds: Life of an interaction's token.
         resume_seconds: How long a session without a connection can be resumed.
         identifies: Sessions a day; more reset the token.
-        identify_seconds: From one new session to the next; None for no limit.
+        identify_seconds: From one new session to the next of the same key; None for no limit.
+        max_concurrency: How many keys there are: a shard's is its number modulo this.
+        guilds_per_shard: More for one session, and it is refused.
+        shard_multiple: The number of shards is to be a multiple of it, as for large bots.
         command_creates: Application commands created a day.
     """
 
@@ -73,6 +76,9 @@ class Limits:
     resume_seconds: float = 120.0
     identifies: int = 1000
     identify_seconds: float | None = None
+    max_concurrency: int = 1
+    guilds_per_shard: int = 2500
+    shard_multiple: int = 1
     command_creates: int = 200
 
     @classmethod

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Channel resource, "Channel types", 2026-11.
 TEXT, DM, GROUP_DM, ANNOUNCEMENT = 0, 1, 3, 5
+FORUM = 15
 ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD = 10, 11, 12
 THREADS = frozenset({ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD})
 # Channel resource, "Trigger typing indicator": it "expires after 10 seconds".

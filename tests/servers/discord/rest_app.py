@@ -77,15 +77,15 @@ def get_gateway(server: "DiscordServer", _call: "Call") -> Json:
 @route("GET /gateway/bot")
 def get_gateway_bot(server: "DiscordServer", _call: "Call") -> Json:
     """Return where the gateway is, and how many sessions may still begin."""
-    total = server.limits.identifies
+    starts = server.gateway.starts
     return {
         "url": server.gateway_url,
-        "shards": 1,
+        "shards": server.shards,
         "session_start_limit": {
-            "total": total,
-            "remaining": max(total - server.gateway.identifies, 0),
-            "reset_after": 24 * 3600 * 1000,
-            "max_concurrency": 1,
+            "total": server.limits.identifies,
+            "remaining": starts.left,
+            "reset_after": int(starts.reset_seconds * 1000),
+            "max_concurrency": server.limits.max_concurrency,
         },
     }
 

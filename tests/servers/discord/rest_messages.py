@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.discord import checks, composing, intents, messages, permissions
+from tests.servers.discord import checks, composing, intents, messages, permissions, places
 from tests.servers.discord.channels import Channel, reference_to
 from tests.servers.discord.clock import born
 from tests.servers.discord.composing import Draft
@@ -64,6 +64,8 @@ def _check_sending(channel: Channel) -> None:
         if any(user.has_blocked for user in channel.recipients):
             raise refused(50007)
         return
+    if channel.type == places.FORUM:
+        raise refused(50008)
     if channel.thread is None:
         demand(channel, permissions.SEND_MESSAGES)
         return

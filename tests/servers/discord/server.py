@@ -43,6 +43,7 @@ class DiscordServer:
         privileged: The privileged intents that the developer portal has switched on.
         installation_contexts: How the app may be installed: 0 to guilds, 1 to users.
         is_out: Nothing answers, see `outage`.
+        shards: How many are recommended.
     """
 
     def __init__(self, *, limits: Limits | None = None) -> None:
@@ -58,6 +59,7 @@ class DiscordServer:
         self.privileged = intents.MESSAGE_CONTENT
         self.installation_contexts = {0, 1}
         self.is_out = False
+        self.shards = 1
         self.calls: list[Call] = []
         self.remarks: list[str] = []
         self.guilds: dict[int, Guild] = {}
@@ -132,6 +134,7 @@ class DiscordServer:
         members: Iterable[User] = (),
         has_bot: bool = True,
         allow: int = permissions.DEFAULT,
+        shard: tuple[int, int] = (0, 1),
     ) -> Guild:
         """Return a new guild, with the bot in it unless told otherwise.
 
@@ -141,8 +144,9 @@ class DiscordServer:
             members: Who else is in it.
             has_bot: The bot is.
             allow: What the bot's own role allows.
+            shard: The one it belongs to, as IDENTIFY spells it.
         """
-        guild = Guild(self, name, owner)
+        guild = Guild(self, name, owner, id=self.clock.snowflake_on(*shard))
         self.guilds[guild.id] = guild
         for member in members:
             guild.join(member)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tests.servers.telegram import params as types
 from tests.servers.telegram.methods import method
 from tests.servers.telegram.params import ApiError, Params, bad
-from tests.servers.telegram.updates import MOST_UPDATES, TYPES, Update
+from tests.servers.telegram.updates import DEFAULT_TYPES, MOST_UPDATES, TYPES, Update
 from tests.servers.telegram.world import Json
 
 if TYPE_CHECKING:
@@ -134,6 +134,10 @@ def get_webhook_info(server: "TelegramServer", _params: Params) -> Json:
     }
     if webhook:
         info["max_connections"] = webhook.get("max_connections", 40)
+    if webhook and server.updates.webhook_error:
+        info["last_error_date"], info["last_error_message"] = server.updates.webhook_error
+    if server.updates.allowed != DEFAULT_TYPES:
+        info["allowed_updates"] = sorted(server.updates.allowed)
     return info
 
 

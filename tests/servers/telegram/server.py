@@ -14,6 +14,7 @@ from tests.servers.telegram.faults import Fault, Faults, Limits, Pace
 from tests.servers.telegram.gate import Call, Gate
 from tests.servers.telegram.params import ApiError, Params, bad
 from tests.servers.telegram.updates import Updates
+from tests.servers.telegram.webhook import Courier
 from tests.servers.telegram.world import File, Json, User
 
 T = TypeVar("T")
@@ -33,9 +34,21 @@ class TelegramServer:
         remarks: What the real server passes over in silence although a careful bot does not
             do it: entities beyond the 100th, unknown parameters, calls before `retry_after`
             was over. A test can assert that it is empty.
+        courier: Delivers to webhooks.
+
+    Args:
+        limits: The flood limits.
+        has_privacy: In groups the bot is sent only what is meant for it.
+        local: Where webhooks are delivered to, whatever host they name; see Courier.
     """
 
-    def __init__(self, *, limits: Limits | None = None, has_privacy: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        has_privacy: bool = True,
+        local: Sequence[str] = (),
+    ) -> None:
         self.token = "7000000001:AAloopback-token_for-tests_only-0000"
         leaks.note_secret(self.token)
         self.bot = User(id=7_000_000_001, name="Causerie", username="causerie_bot", is_bot=True)
@@ -51,6 +64,7 @@ class TelegramServer:
         self.updates = Updates(_FIRST_UPDATE, self.bell)
         self.faults = Faults()
         self.pace = Pace(limits or Limits())
+        self.courier = Courier(self, *local)
         self._users = 0
         self._groups = 0
         self._private_id = 0
@@ -71,9 +85,11 @@ class TelegramServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.courier.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.courier.__aexit__()
         self.updates.close()
         self.faults.release()
         if self._runner:

@@ -1,7 +1,9 @@
 """The queue of updates, as getUpdates and webhooks promise it."""
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from tests import leaks
@@ -43,6 +45,7 @@ class Updates:
         allowed: Update types the bot wants, as it said last.
         confirmed: The highest update id that was confirmed, or 0.
         webhook: Parameters of setWebhook while one is set.
+        webhook_error: When a webhook last failed, in Unix time, and how; None: never since set.
     """
 
     def __init__(self, first: int, bell: Bell) -> None:
@@ -50,6 +53,7 @@ class Updates:
         self.allowed: frozenset[str] = DEFAULT_TYPES
         self.confirmed = 0
         self.webhook: dict[str, Any] | None = None
+        self.webhook_error: tuple[int, str] | None = None
         self.arrived = asyncio.Event()
         self._next = first
         self._bell = bell
@@ -88,6 +92,28 @@ class Updates:
 
     def _forget(self) -> None:
         self.confirmed = max(self.confirmed, self.pending.popleft()["update_id"])
+
+    def heads(self) -> Iterator[tuple[object, Update]]:
+        """Yield the oldest update of each queue: a chat, or what belongs to none by itself.
+
+        A webhook gets the next of a queue only once it has accepted the one before
+        (telegram-bot-api, Client.cpp, add_update with the chat's id; 2026-11).
+        """
+        queues = set()
+        for update in self.pending:
+            if (queue := _queue(update)) not in queues:
+                queues.add(queue)
+                yield queue, update
+
+    def accept(self, update: Update) -> None:
+        """Forget an update that a webhook accepted."""
+        if update in self.pending:
+            self.pending.remove(update)
+        self.confirmed = max(self.confirmed, update["update_id"])
+
+    def fail(self, reason: str) -> None:
+        """Remember why a webhook did not accept an update."""
+        self.webhook_error = int(time.time()), reason
 
     async def poll(self, *, offset: int, limit: int, seconds: int) -> list[Update]:
         """Return the first `limit` unconfirmed updates, waiting for one if there is none.
@@ -137,12 +163,20 @@ class Updates:
         if webhook:
             self._end_poll(_WEBHOOK_SET)
         self.webhook = webhook
+        self.webhook_error = None
         self.arrived.set()
 
     def close(self) -> None:
         """End a waiting request, as a server that goes away."""
         if self._poll:
             _finish(self._poll)
+
+
+def _queue(update: Update) -> object:
+    message = update.get("message") or update.get("edited_message")
+    chat = message.get("chat") if isinstance(message, dict) else None
+    known = chat.get("id") if isinstance(chat, dict) else None
+    return known or ("alone", update["update_id"])
 
 
 def _finish(poll: "asyncio.Future[str]") -> None:

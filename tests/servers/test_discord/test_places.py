@@ -4,7 +4,7 @@ import pytest
 
 from tests.servers.discord import Channel, DiscordServer, Guild, User
 from tests.servers.discord import permissions as may
-from tests.servers.test_discord.client import Rest
+from tests.servers.test_discord.client import Bot, Rest
 
 
 async def test_what_does_not_exist_and_where_the_bot_is_not(
@@ -165,3 +165,21 @@ async def test_members_roles_and_nicknames(guild: Guild, channel: Channel, bob: 
     assert channel.say(bob, role.mention).json()["mention_roles"] == [str(role.id)]
     guild.leave(bob)
     assert bob.id not in guild.members
+
+
+async def test_a_post_in_a_forum_is_a_thread(bot: Bot, guild: Guild, ann: User) -> None:
+    """Its first message has its id; nobody writes in the forum itself."""
+    forum = guild.forum("questions")
+    async with bot.socket() as socket:
+        await socket.identify()
+        (found,) = (await socket.event("GUILD_CREATE"))["channels"]
+        assert (found["type"], found["name"]) == (15, "questions")
+        post = forum.post(ann, "Salt", "How much?")
+        opened = await socket.receive()
+        assert (opened["t"], opened["d"]["parent_id"]) == ("THREAD_CREATE", str(forum.id))
+        said = (await socket.receive())["d"]
+        assert (said["id"], said["channel_id"]) == (str(post.id), str(post.id))
+    await bot.rest("POST", f"/channels/{post.id}/messages", {"content": "A pinch"})
+    assert [message.content for message in post.answers] == ["A pinch"]
+    path = f"/channels/{forum.id}/messages"
+    assert await bot.rest.refused("POST", path, {"content": "Hi"}) == (400, 50008)

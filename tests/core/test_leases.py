@@ -1,0 +1,108 @@
+"""Who holds a chat: leases that are renewed, doubted and lost."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from core.errors import LeaseLostError, StoreError
+from core.protocols import Store
+from core.relay import Pace
+from core.types import Lease, Outgoing, Turn
+from tests.core.house import Faulty, Gate, House, failing
+from tests.core.stand_ins import (
+    CHAT,
+    StandInModel,
+)
+
+
+@pytest.fixture
+def clock() -> None:
+    """Time passes in the store."""
+
+
+def faulty(store: Store) -> tuple[Faulty, Store]:
+    """Return a store that can fail, twice: to set it up, and to be used."""
+    found = Faulty(store)
+    return found, cast("Store", found)
+
+
+async def test_in_doubt_about_its_leases_it_shows_nothing(store: Store) -> None:
+    """While leases cannot be renewed, another process may show the answer: this one waits."""
+    fault, used = faulty(store)
+    cut = asyncio.Event()
+
+    async def renew(*_: object) -> None:
+        if cut.is_set():
+            raise StoreError("cut off")
+
+    fault.before["renew"] = renew
+    gate = Gate()
+    pace = Pace(heartbeat=0.01, doubt=0.02, store=0.01)
+    house = House(store=used, model=StandInModel(gate), pace=pace)
+    async with house.running():
+        await house.say("hi")
+        await gate.until_reached()
+        cut.set()
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        unsent = Outgoing(id=9, turn=None, chat=CHAT, to=None, text="later")
+        reply = house.relay._reply(Lease(chat_id=1, chat=CHAT, epoch=1), unsent)
+        waiting = asyncio.create_task(reply.cleared())
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        assert not waiting.done()
+        cut.clear()
+        await asyncio.wait_for(waiting, 10)
+        gate.opened.set()
+        assert await house.bot.until(1) == ["half whole"]
+
+
+async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:
+    """A long answer keeps its chat."""
+    fault, used = faulty(store)
+    gate = Gate()
+    house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01))
+    async with house.running():
+        await house.say("hi")
+        await gate.until_reached()
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        gate.opened.set()
+        assert await house.bot.until(1) == ["half whole"]
+
+
+async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
+    """When another worker took the chat, the late one writes nothing and ends."""
+    gate = Gate()
+    fault, used = faulty(store)
+    lost = asyncio.Event()
+
+    async def lose() -> None:
+        if gate.reached.is_set() and not lost.is_set():
+            lost.set()
+            await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
+            [(lease, turn)], _ = await store.lease(["desk"], 1)
+            assert isinstance(turn, Turn)
+            await store.release(lease, turn=turn)
+
+    fault.before["renew"] = lose
+    house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01))
+    async with house.running():
+        await house.say("hi")
+        await asyncio.wait_for(lost.wait(), 10)
+        house.relay._wake.set()
+        gate.opened.set()
+        await house.bot.until(1)
+        assert await house.ask("ho") == "half whole"
+    assert house.bot.texts() == ["half whole", "half whole"]
+
+
+@pytest.mark.parametrize("step", ["finish", "next"])
+async def test_a_lease_lost_at_the_end_is_respected(store: Store, step: str) -> None:
+    """Who is told so by the store itself gives up quietly; the other one's work counts."""
+    fault, used = faulty(store)
+    fault.before[step] = failing(1, LeaseLostError("late"))
+    house = House(store=used)
+    async with house.running():
+        await house.say("hi")
+        await fault.until(step, 1)
+    assert len(house.model.prompts) == 1
+    assert len(house.bot.sent) == (0 if step == "finish" else 1)

@@ -1,0 +1,59 @@
+"""Processes that serve a platform together: listeners and workers, each killed now and then."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+from tests.crash.program import START_SECONDS, Program
+from tests.crash.world import World
+
+Role = str
+Act = Callable[[random.Random], Awaitable[None]]
+SETTINGS = {"HEALTH_LISTEN": "off"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """So many processes of each role; one that dies is followed by another.
+
+    Attributes:
+        kills: How many were killed, by role.
+    """
+
+    world: World
+    roles: Sequence[Role]
+    kills: dict[Role, int] = field(default_factory=dict)
+    _programs: list[Program] = field(default_factory=list)
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        self._programs = [await self._start(role) for role in self.roles]
+        platform = self.world.platform
+        await platform.server.until(lambda: platform.is_listened_to, seconds=START_SECONDS)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def kill_one(self, rng: random.Random) -> None:
+        """Kill a process at random, and start another in its place."""
+        number = rng.randrange(len(self.roles))
+        role = self.roles[number]
+        await self._programs[number].kill()
+        self.kills[role] = self.kills.get(role, 0) + 1
+        self._programs[number] = await self._start(role)
+
+    async def disturb(
+        self, rng: random.Random, *, pause: tuple[float, float], others: Sequence[Act] = ()
+    ) -> None:
+        """Let something go wrong again and again, until cancelled; mostly, a process dies."""
+        while True:
+            await asyncio.sleep(rng.uniform(*pause))
+            await rng.choice([self.kill_one, self.kill_one, *others])(rng)
+
+    async def _start(self, role: Role) -> Program:
+        program = self.world.program("-m", "bots", role, **SETTINGS)
+        return await self._open.enter_async_context(program)
