@@ -112,8 +112,8 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
     """Show the reply as it grows, until it closes.
 
     What is shown never gets shorter: a model that starts over is shown again once it has
-    caught up. The wait between two calls ends with the preview, so that the final text is
-    never held up.
+    caught up. Only a note gives way to whatever comes. The wait between two calls ends with the
+    preview, so that the final text is never held up.
     """
     snapshots, length = reply.snapshots(), 0
     patience: float | None = None
@@ -130,11 +130,12 @@ async def _follow(reply: Reply, screen: Screen[P], typing: asyncio.Task[None]) -
         if not text.strip() or len(text) < length:
             continue
         typing.cancel()
+        is_note = reply.is_note
         try:
             pause = await _update(reply, screen, screen.render(text, is_final=False))
-            if not length:
+            if not (length or is_note):
                 metrics.observe("visible", time.monotonic() - reply.grown_at)
-            length = len(text)
+            length = 0 if is_note else len(text)
         except GoneError:
             return
         except (DeliveryError, StoreError) as error:

@@ -71,7 +71,13 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         health = await _open_health(chosen, store, stack)
         # With the terminal goes the machine, so whoever sits at it is an owner.
         owners = (*chosen.owners, "console:0")
-        access = Access(store, mode=chosen.access, owners=owners, allowed=chosen.allowed)
+        access = Access(
+            store,
+            mode=chosen.access,
+            owners=owners,
+            allowed=chosen.allowed,
+            per_minute=chosen.user_per_minute,
+        )
         brain = await _open_brain(chosen, stack) if "work" in roles else None
         notice = brain.notice if brain else ""
         bots = {bot.name: bot for bot in _open_bots(chosen, stack, notice)}

@@ -1,23 +1,24 @@
-"""What an owner runs beside the bot: `doctor`, `usage`."""
+"""What an owner runs beside the bot: `doctor`, `usage`, `dead`, `backup` and its kin."""
 
 import argparse
 import asyncio
 import csv
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bots import serving
+from bots import copies, dead, serving
 from bots.settings import BotSettings
 from core.store import ledger
 
 if TYPE_CHECKING:
     from bots import doctor
 
-Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no other name
+    # argparse gives it no other name.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 
-def add_commands(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_commands(commands: "Commands") -> None:
     """Add these commands to the command line."""
     text = "check settings, tokens and servers, and say how to mend each fault"
     command = commands.add_parser("doctor", help=text, description=text)
@@ -26,6 +27,8 @@ def add_commands(commands: "Commands[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("usage", help=text, description=text)
     command.add_argument("--csv", action="store_true", help="what it does anyway")
     command.set_defaults(do=write_usage)
+    dead.add_command(commands)
+    copies.add_commands(commands)
 
 
 def examine(chosen: BotSettings, _: argparse.Namespace) -> int:
@@ -68,6 +71,10 @@ def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
 def write_usage(chosen: BotSettings, _: argparse.Namespace) -> int:
     """Write the ledger to standard output; return the exit code."""
     writer = csv.writer(sys.stdout)
-    writer.writerow(ledger.COLUMNS)
-    writer.writerows(ledger.rows(Path(chosen.database)))
+    try:
+        writer.writerow(ledger.COLUMNS)
+        writer.writerows(ledger.rows(chosen.database))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

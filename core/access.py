@@ -1,5 +1,6 @@
-"""Who may talk to the bot, and who owns it."""
+"""Who may talk to the bot, how often, and who owns it."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,7 +8,7 @@ from core.errors import AccessError
 from core.markdown import plain
 from core.people import Pairing
 from core.protocols import Store
-from core.types import Incoming, Notice, Person
+from core.types import Incoming, Notice, Person, Turn
 
 Mode = Literal["pairing", "open", "closed"]
 
@@ -19,16 +20,24 @@ class Access:
 
     Owners may always. Then what an owner decided about a person counts, then the mode, then
     ALLOWED, then whom the hosts of a place admitted there. A stranger is answered, but never
-    costs a model call.
+    costs a model call. Nobody but owners is answered more than `per_minute` questions a minute,
+    in all chats together; None: any number.
     """
 
     def __init__(
-        self, store: Store, *, mode: Mode, owners: Sequence[str], allowed: Sequence[str]
+        self,
+        store: Store,
+        *,
+        mode: Mode,
+        owners: Sequence[str],
+        allowed: Sequence[str],
+        per_minute: int | None = None,
     ) -> None:
         self._store = store
         self._mode = mode
         self.owners = frozenset(owners)
         self._allowed = frozenset(allowed)
+        self._per_minute = per_minute
 
     @property
     def is_open(self) -> bool:
@@ -83,6 +92,29 @@ class Access:
             self._request(person, asked) if asked.is_new else (),
         )
 
+    async def ration(self, turn: Turn) -> None:
+        """Let a question pass, or say when its person can go on.
+
+        They are told once a minute; what else they ask meanwhile is left unanswered, but where
+        the platform waits for an answer.
+
+        Raises:
+            AccessError: They have asked too much; the text is empty if they know.
+        """
+        most, person = self._per_minute, turn.person.id
+        if most is None or self.is_owner(person):
+            return
+        pause = await self._store.ration(person, turn=turn.id, most=most)
+        if pause is None:
+            return
+        if pause.is_told and not turn.messages[-1].is_alone:
+            raise AccessError("")
+        seconds = math.ceil(pause.seconds)
+        raise AccessError(
+            f"You ask faster than I may answer: {_times('question', most)} a minute. Please go on "
+            f"in {_times('second', seconds)}; /retry will then answer the last one."
+        )
+
     def _request(self, person: Person, asked: Pairing) -> tuple[Notice, ...]:
         if asked.recent > MOST_REQUESTS:
             return ()
@@ -97,3 +129,7 @@ class Access:
     def to_owners(self, text: str) -> tuple[Notice, ...]:
         """Return a notice for every owner."""
         return tuple(Notice(person=owner, text=text) for owner in sorted(self.owners))
+
+
+def _times(noun: str, number: int) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,5 +1,6 @@
 """One answer of the model: a prompt in, a growing text and its usage out."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from core import metrics, tokens
 from core.errors import BudgetError, ContextLengthError, ModelError
 from core.protocols import ChatModel
 from core.tracing import Step
-from core.types import Cut, Delta, Message, Purpose, Restart, Usage
+from core.types import Cut, Delta, Message, Purpose, Restart, Usage, Waiting
 from core.usage import Purse
 
 
@@ -52,10 +53,21 @@ class Answer:
     is_asked: bool = False
     asked_at: float = 0.0
 
-    async def stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
+    async def stream(
+        self,
+        model: ChatModel,
+        show: Callable[[str], None],
+        *,
+        tell: Callable[[Waiting], None] | None = None,
+    ) -> None:
         """Ask the model and call `show` with the whole text whenever it has grown.
 
         A failure ends in `error`, with what was written kept.
+
+        Args:
+            model: Who is asked.
+            show: See above.
+            tell: Called when there is something to tell of the wait for the model.
 
         Raises:
             ContextLengthError: The prompt was too long after all; ask again with a shorter one.
@@ -63,29 +75,40 @@ class Answer:
         self.is_asked = True
         self.asked_at = time.monotonic()
         with Step("summary" if self.purpose == "summary" else "model") as step:
-            await self._stream(model, show)
+            await self._stream(model, show, tell)
             if step.span:
                 step.span.note(self._told(), name=f"chat {self.prompt.models[0]}")
 
-    async def _stream(self, model: ChatModel, show: Callable[[str], None]) -> None:
+    async def _stream(
+        self,
+        model: ChatModel,
+        show: Callable[[str], None],
+        tell: Callable[[Waiting], None] | None,
+    ) -> None:
         prompt = self.prompt
+        events = model.stream(prompt.messages, models=prompt.models, limit=prompt.limit)
         try:
-            async for event in model.stream(
-                prompt.messages, models=prompt.models, limit=prompt.limit
-            ):
-                match event:
-                    case Delta(text=text):
-                        if self.asked_at:
-                            self._note_first()
-                        self.text += text
-                        show(self.text)
-                    case Restart():
-                        self.text = ""
-                        await self.hold()
-                    case Cut():
-                        self.cut = event
-                    case _:
-                        self._enter(event)
+            # Closed at once, so that whoever leaves does not keep others waiting.
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    match event:
+                        case Delta(text=text):
+                            if self.asked_at:
+                                self._note_first()
+                            self.text += text
+                            show(self.text)
+                        case Restart():
+                            self.text = ""
+                            await self.hold()
+                        case Cut():
+                            self.cut = event
+                        case Waiting():
+                            self.is_asked = event.ahead is None
+                            self.asked_at = time.monotonic()
+                            if tell:
+                                tell(event)
+                        case _:
+                            self._enter(event)
             self.is_complete = True
         except ContextLengthError:
             self.is_asked = False

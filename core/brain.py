@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from core import models, personas
+from core.line import LinedModel
 from core.protocols import ChatModel, Transcriber
 from core.settings import Settings
 
@@ -89,8 +90,9 @@ async def _remote_brain(
     )
     await model.open()
     default = settings.system_prompt or personas.PERSONAS[personas.DEFAULT]
+    most = settings.model_concurrency
     return Brain(
-        model=model,
+        model=LinedModel(model, most=most) if most else model,
         transcriber=transcriber,
         models=models.serving(settings.chat_model),
         prompts={**personas.PERSONAS, personas.DEFAULT: default},
@@ -115,7 +117,7 @@ async def _local_brain(
     stack.push_async_callback(chat.close)
     model = OpenAIChat(key=chat.key, base_url=chat.base_url, temperature=chat.temperature)
     return Brain(
-        model=model,
+        model=LinedModel(model, most=min(settings.model_concurrency or local.SLOTS, local.SLOTS)),
         transcriber=transcriber,
         models=(chat.model,),
         prompts={personas.DEFAULT: settings.system_prompt or local.PERSONA},

@@ -5,11 +5,12 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from core import metrics, tokens
+from core.breaker import Breaker
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
@@ -30,6 +31,8 @@ _OPENAI = re.compile(r"^(?:[a-z]+\.)?api\.openai\.com$")
 # which must be read if the connection is to serve again. An answer waits no longer for them.
 _USAGE_SECONDS = 2.0
 _END_SECONDS = 0.5
+# Until a model that is down begins to answer, where no other one could in its place.
+_QUICK_SECONDS = 10.0
 
 
 class OpenAIChat:
@@ -42,6 +45,7 @@ class OpenAIChat:
         read_seconds: Longest silence of the server, also between two pieces of a reply.
         backoff_seconds: Longest wait before the second attempt; see `core.retry`.
         temperature: Sent if given; a model that refuses it is asked without.
+        breaker: Knows which models are down.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class OpenAIChat:
         read_seconds: float = 60.0,
         backoff_seconds: float = 0.5,
         temperature: float | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._connection = Connection(
             key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
@@ -62,6 +67,7 @@ class OpenAIChat:
         )
         self._backoff_seconds = backoff_seconds
         self._temperature = temperature
+        self._breaker = breaker or Breaker()
         self._refused: dict[str, set[str]] = {}
         self._failing: set[str] = set()
 
@@ -75,7 +81,7 @@ class OpenAIChat:
 
     async def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Yield the reply; see `core.protocols.ChatModel`, and `core.retry` for what is retried.
 
         A call that broke after its first chunk is reported like any other, its usage
@@ -88,37 +94,49 @@ class OpenAIChat:
             ModelSetupError: The key, the quota, the address or the models' names are wrong.
             ModelError: No model answered.
         """
-        failures: list[Failure] = []
-        attempt = 1
-        while len(failures) < len(models):
-            model = models[len(failures)]
-            reply = Completion()
-            # Closed here rather than by the garbage collector: a reader that leaves must not
-            # leave the connection behind.
-            async with contextlib.aclosing(self._ask(model, prompt, limit, reply)) as events:
-                async for event in events:
-                    yield event
-            failure = reply.failure
-            if failure is None:
-                self._note_fallback(models[: len(failures)], model)
-                return
-            seconds, attempt = self._next_try(model, failure, attempt)
-            if seconds is None:
-                failures.append(failure)
-                if is_given_up(failure):
-                    break
-            else:
-                await asyncio.sleep(seconds)
-            if reply.text and len(failures) < len(models):
-                yield Restart()
-        raise _final_error(failures)
+        failures: dict[str, Failure] = {}
+        said = ""
+        for model, is_quick in self._breaker.worth_asking(models):
+            attempt = 1
+            while model not in failures:
+                if said:
+                    yield Restart()
+                reply = Completion()
+                request = self._request(model, prompt, limit)
+                # Closed here rather than by the garbage collector: a reader that leaves must not
+                # leave the connection behind.
+                async with contextlib.aclosing(
+                    self._ask(request, prompt, reply, is_quick=is_quick)
+                ) as events:
+                    async for event in events:
+                        yield event
+                failure = reply.failure
+                self._breaker.note(model, failure.cause if failure else None)
+                if failure is None:
+                    self._note_fallback(failures, model)
+                    return
+                said = reply.text
+                seconds, attempt = self._next_try(model, failure, attempt)
+                if seconds is None:
+                    failures[model] = failure
+                else:
+                    await asyncio.sleep(seconds)
+            if is_given_up(failures[model]):
+                break
+        raise _final_error([*failures.values()])
 
     async def _ask(
-        self, model: str, prompt: Sequence[Message], limit: int, reply: Completion
+        self,
+        request: Mapping[str, Any],
+        prompt: Sequence[Message],
+        reply: Completion,
+        *,
+        is_quick: bool,
     ) -> AsyncGenerator[Delta | Cut | Usage]:
         """Make one call; how it went is in `reply` afterwards."""
         try:
-            response = await self._send(self._request(model, prompt, limit))
+            async with asyncio.timeout(_QUICK_SECONDS if is_quick else None):
+                response = await self._send(request)
             async with (
                 contextlib.aclosing(response),
                 contextlib.aclosing(_texts(response, reply)) as texts,
@@ -134,7 +152,7 @@ class OpenAIChat:
         if cut := reply.cut:
             yield cut
         if reply.has_begun:
-            yield await _usage(model, prompt, reply)
+            yield await _usage(request["model"], prompt, reply)
 
     async def _send(self, body: Mapping[str, object]) -> "httpx2.Response":
         """Send a request; return the response, its body yet to come.
@@ -183,6 +201,8 @@ class OpenAIChat:
             log.info("parameter refused model=%s parameter=%s", model, failure.parameter)
             return 0.0, attempt
         seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+        if self._breaker.is_down(model):
+            seconds = None
         metrics.count(metrics.MODEL_FAILURES, model, failure.cause)
         if seconds is not None:
             metrics.retried("model")
@@ -197,7 +217,7 @@ class OpenAIChat:
         )
         return seconds, 1 if seconds is None else attempt + 1
 
-    def _note_fallback(self, failed: Sequence[str], model: str) -> None:
+    def _note_fallback(self, failed: Iterable[str], model: str) -> None:
         """Tell the owner once that a model does not answer; again when it had done so since."""
         self._failing.discard(model)
         for name in failed:

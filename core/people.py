@@ -21,6 +21,19 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Somebody has asked enough for now.
+
+    Attributes:
+        seconds: Until they may go on.
+        is_told: Another turn of theirs has told them.
+    """
+
+    seconds: float
+    is_told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
     """A request to be let in.
 

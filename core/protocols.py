@@ -1,14 +1,14 @@
 """The outside world, as core sees it: one protocol per edge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
 from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
-from core.people import Admitted, Known, Pairing
+from core.people import Admitted, Known, Pairing, Pause
 from core.reply import Reply
 from core.types import (
     Chat,
@@ -106,10 +106,10 @@ class ChatModel(Protocol):
 
     def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Yield the reply piece by piece, a Restart where it begins anew, a Usage per call.
 
-        A Cut says that the model did not come to its end.
+        A Cut: the model did not come to its end; a Waiting: it cannot be asked yet.
 
         Args:
             prompt: System messages first.
@@ -267,9 +267,8 @@ class Store(Protocol):
     ) -> bool:
         """Let memory start at `new` with `summary`.
 
-        False if its start is no longer `old`, or if a part of its history was deleted since the
-        chat was in the state that said `erased`. The usage is entered into the ledger either way,
-        in place of what was held.
+        False if its start is no longer `old`, or a part of its history was deleted since it was in
+        the state that said `erased`. The usage takes the place of what was held either way.
         """
 
     async def forget(self, lease: Lease) -> None:
@@ -321,6 +320,9 @@ class Store(Protocol):
 
     async def ask(self, person: str, *, turn: int) -> Pairing:
         """Return somebody's request to be let in; its code holds for an hour."""
+
+    async def ration(self, person: str, *, turn: int, most: int) -> Pause | None:
+        """Let a turn of somebody's pass, unless `most` others were within a minute."""
 
     async def decide(self, who: str, status: str) -> Known | None:
         """Make somebody `approved` or `denied`, by id or code; None if there is no such one."""

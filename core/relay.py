@@ -8,6 +8,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,7 @@ from core.errors import (
     StoreError,
 )
 from core.protocols import Bot, Store
-from core.reply import Reply
+from core.reply import Clearance, Reply
 from core.told import tell, working_on
 from core.tracing import Step
 from core.turns import Turns
@@ -35,7 +36,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_CHATS = 500  # answered at the same time by one process
+# Leased in one transaction: of chats in which 50 messages wait, that many take 0.1 s (SQLite,
+# 2026-11), and what people write is stored only after it.
+MOST_LEASED = 50
 LONGEST_BACKOFF_SECONDS = 60.0
+# A text that cannot be posted for longer gives its chat back until then.
+PATIENT_SECONDS, BUSY_PATIENT_SECONDS = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +125,13 @@ class Relay:
         self._store = store
         self._turns = turns
         self._bots = bots
+        self._platforms = deque(bots)
         self._most_chats = most_chats
         self._pace = pace
         self._held: dict[tuple[str, str], _Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
-        self._clearance = asyncio.Event()
-        self._clearance.set()
+        self._clearance = Clearance(pace.doubt)
         self.is_leasing = False
         self._background: set[asyncio.Task[None]] = set()
 
@@ -156,15 +162,17 @@ class Relay:
             await self._lease_ready()
 
     async def _lease_ready(self) -> None:
-        free = self._most_chats - len(self._held)
+        free = min(self._most_chats - len(self._held), MOST_LEASED)
         self._wake.clear()
         try:
-            work, wait = await self._store.lease(tuple(self._bots), free)
+            work, wait = await self._store.lease(tuple(self._platforms), free)
             self.is_leasing = True
         except StoreError as error:
             self.is_leasing = False
             log.warning("cannot lease: %s", error)
             work, wait = [], self._pace.store
+        if work:
+            self._platforms.rotate()  # so that none takes every place that becomes free
         for lease, first in work:
             held = _Held(lease=lease)
             held.take(first)
@@ -176,12 +184,15 @@ class Relay:
 
     async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
         try:
-            while work:
-                if self._is_draining:
-                    return await self._store.release(held.lease, turn=held.turn)
+            while work and not self._is_draining:
                 with working_on(held.lease, work):
                     work = await self._do(held, work)
                 held.take(work)
+                if self._is_full:
+                    break  # others may wait for a place
+            if work:
+                with contextlib.suppress(StoreError):
+                    await self._store.release(held.lease, turn=held.turn)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreError):
                 await self._store.release(held.lease, turn=held.turn)
@@ -215,13 +226,23 @@ class Relay:
         else:
             outgoing = work
         if outgoing is None:
+            await self._take_back(reply)
             return await self._insist(self._store.next, held.lease)
         reply.settle(outgoing.text, files=outgoing.files)
         with Step("deliver"):
-            await self._deliver(reply)
+            seconds = await self._deliver(reply)
+        if seconds:
+            return await self._insist(self._store.postpone, held.lease, seconds)
         if isinstance(work, Turn):
             metrics.observe("total", work.waited + time.monotonic() - began)
         return await self._insist(self._store.next, held.lease, sent=outgoing.id)
+
+    async def _take_back(self, reply: Reply) -> None:
+        """See that nothing stands of a reply that came to nothing, a note, say."""
+        if reply.posted:
+            reply.settle("")
+            with contextlib.suppress(DeliveryError):
+                await self._bots[reply.chat.platform].deliver(reply)
 
     def _reply(self, lease: Lease, work: Outgoing | Turn) -> Reply:
         turn = work.id if isinstance(work, Turn) else work.turn
@@ -289,19 +310,29 @@ class Relay:
                 metrics.retried("store")
                 await asyncio.sleep(self._pace.store)
 
-    async def _deliver(self, reply: Reply) -> None:
+    async def _deliver(self, reply: Reply) -> float:
+        """Have a final text stand; return the seconds until that is to be tried again, else 0."""
         bot = self._bots[reply.chat.platform]
         attempt = 0
         while True:
             try:
-                return await bot.deliver(reply)
+                await bot.deliver(reply)
             except GoneError as error:
-                return log.warning("reply dropped key=%d: %s", reply.key, error)
+                log.warning("reply dropped key=%d: %s", reply.key, error)
             except DeliveryError as error:
                 log.info("reply delayed key=%d: %s", reply.key, error)
                 metrics.retried("delivery")
-                await asyncio.sleep(error.retry_after or self._backoff(attempt))
-            attempt += 1
+                pause = error.retry_after or self._backoff(attempt)
+                if pause > (BUSY_PATIENT_SECONDS if self._is_full else PATIENT_SECONDS):
+                    return error.retry_after or max(pause, PATIENT_SECONDS)
+                await asyncio.sleep(pause)
+                attempt += 1
+                continue
+            return 0.0
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._held) >= self._most_chats
 
     def _backoff(self, attempt: int) -> float:
         longest = min(self._pace.backoff * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
@@ -319,8 +350,9 @@ class Relay:
         task.add_done_callback(self._background.discard)
 
     async def _beat(self) -> None:
-        """Renew all leases in time; while that fails for long, show nothing."""
-        renewed, pause = time.monotonic(), self._pace.heartbeat
+        """Renew all leases in time; what is shown waits while that fails for long."""
+        pause = self._pace.heartbeat
+        self._clearance.renew(time.monotonic())
         while True:
             await asyncio.sleep(pause)
             began = time.monotonic()
@@ -330,11 +362,9 @@ class Relay:
             except (StoreError, TimeoutError) as error:
                 log.warning("cannot renew leases: %s", error or "no answer")
                 pause = min(self._pace.store, self._pace.heartbeat)
-                if time.monotonic() - renewed > self._pace.doubt - self._pace.heartbeat:
-                    self._clearance.clear()
             else:
-                renewed, pause = began, self._pace.heartbeat
-                self._clearance.set()
+                pause = self._pace.heartbeat
+                self._clearance.renew(began)
 
     async def _renew(self) -> None:
         tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}

@@ -19,7 +19,8 @@ blocked, full   a filter; no room left for an answer           given up
 ==============  =============================================  ==========================
 
 A model is tried three times, an empty answer counts double. What is given up, or leaves no
-further model, becomes an error for the person.
+further model, becomes an error for the person. A model that is broken or unreachable for longer is
+passed over, and not tried again by the same call; see `core.breaker`.
 """
 
 import random

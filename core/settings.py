@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     chat_model: Names = Field(
         CHAT_MODELS, description="chat models: the preferred one, then fallbacks"
     )
+    model_concurrency: int | None = Field(
+        None,
+        ge=1,
+        description="most answers that the model writes at once, for this process; further ones "
+        "wait in line; empty: any number, 2 with the embedded model",
+    )
     speech_model: Names = Field(
         SPEECH_MODELS, description="transcription models: the preferred one, then fallbacks"
     )
@@ -147,6 +153,9 @@ class Settings(BaseSettings):
     )
     allowed: Names = Field(
         (), description="who else may talk: people or whole chats, by the ids that /id shows"
+    )
+    user_per_minute: int | None = Field(
+        None, ge=1, description="most questions of a person that are answered in a minute"
     )
     user_daily_usd: Dollars | None = Field(
         None, description="most dollars that a person may cost in a day, such as 0.50"

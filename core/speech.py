@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from core import metrics, models
+from core.breaker import Breaker
 from core.errors import ModelError, SpeechError
 from core.protocols import HoldAudio
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
@@ -44,6 +45,7 @@ class OpenAISpeech:
             model that takes less.
         read_seconds: Longest silence of the server while it listens to a part.
         backoff_seconds: Longest wait before the second attempt; see `core.retry`.
+        breaker: Knows which models are down.
     """
 
     def __init__(  # noqa: PLR0913 - settings, all named, most with a default
@@ -58,7 +60,9 @@ class OpenAISpeech:
         part_seconds: float = PART_SECONDS,
         read_seconds: float = 180.0,
         backoff_seconds: float = 0.5,
+        breaker: Breaker | None = None,
     ) -> None:
+        self._breaker = breaker or Breaker()
         self._names = tuple(names)
         self._connection = Connection(
             key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
@@ -147,15 +151,21 @@ class OpenAISpeech:
         self, part: "Part", names: Sequence[str], tail: str, *, to_english: bool
     ) -> tuple[str, Usage]:
         failures: list[Failure] = []
-        for name in names:
+        for name, _ in self._breaker.worth_asking(names):
             attempt = 0
             while True:
                 attempt += 1
                 try:
-                    return await self._call(part, name, tail, to_english=to_english)
+                    heard = await self._call(part, name, tail, to_english=to_english)
                 except call_errors() as error:
                     failure = failure_of(error)
+                else:
+                    self._breaker.note(name, None)
+                    return heard
+                self._breaker.note(name, failure.cause)
                 seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+                if self._breaker.is_down(name):
+                    seconds = None
                 log.warning(
                     "speech call failed model=%s cause=%s status=%s again_in=%s",
                     name,

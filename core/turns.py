@@ -136,6 +136,7 @@ class Turns:
         if turn.kind == "stop":
             return await self._command(working)
         await self._access.check(turn.messages[0], turn=turn.id)
+        await self._access.ration(turn)
         return await self._converse(working)
 
     async def _is_stopped(self, working: Working) -> bool:
@@ -169,6 +170,8 @@ class Turns:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if refusal := self._refusal(command, turn.person):
             return Outcome(text=refusal, ending="refused")
+        if command.is_paid:
+            await self._access.ration(turn)
         called = Called(
             rooms=self._rooms,
             lease=working.lease,
@@ -271,7 +274,7 @@ class Turns:
                 metrics.observe("prepare", time.monotonic() - working.began)
             working.answer = answer
             try:
-                return await answer.stream(self._model, working.show)
+                return await answer.stream(self._model, working.show, tell=working.tell)
             except ContextLengthError:
                 log.warning("prompt too long chat=%d", working.lease.chat_id)
                 if not self._memory.tighten(answer.prompt.models):

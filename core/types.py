@@ -380,4 +380,17 @@ class Cut:
     is_blocked: bool = False
 
 
-ModelEvent = Delta | Restart | Cut | Usage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The model is not asked yet, because others were first.
+
+    Attributes:
+        ahead: How many of those wait, too; None: the turn has come.
+        is_long: It takes so long that a person wants to know.
+    """
+
+    ahead: int | None
+    is_long: bool = False
+
+
+ModelEvent = Delta | Restart | Cut | Waiting | Usage

@@ -8,7 +8,7 @@ from core.errors import BudgetError
 from core.markdown import with_end
 from core.memory import Recalled, weighed
 from core.reply import Reply
-from core.types import Ending, Lease, Message, Outcome, Turn
+from core.types import Ending, Lease, Message, Outcome, Turn, Waiting
 from core.usage import Purse, dollars
 
 
@@ -42,6 +42,12 @@ class Working:
     def show(self, text: str) -> None:
         """Let the reply grow to `text`, below what stands above it."""
         self.reply.grow(self.lead + text)
+
+    def tell(self, waiting: Waiting) -> None:
+        """Tell of a long wait for the model, until the reply grows."""
+        if waiting.is_long:
+            place = f"{waiting.ahead} ahead of you" if waiting.ahead else "you are next"
+            self.reply.note(f"{self.lead}⏳ *Waiting for the model: {place}*")
 
     async def outcome(self) -> Outcome:
         """Return what the turn has come to, be it complete, broken off or stopped."""

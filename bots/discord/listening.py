@@ -12,6 +12,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
+from bots.discord.backpressure import hold_back
 from bots.discord.incoming import MALFORMED, User, from_message
 from core.errors import StoreError
 from core.protocols import Inbox
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PLATFORM = "discord"
 MOST_AT_ONCE = 200  # events that are stored together
+MOST_WAITING = 1_000  # for the inbox; then no more are read from the connection
 # Of the chats that were used last, and of the newest messages of each.
 MOST_CHATS, MOST_MISSED = 1_000, 2_000
 READERS = 8
@@ -77,6 +79,7 @@ class Listening:
         self._taking: set[asyncio.Task[None]] = set()
         self.is_connected = False
         self.silent_since = time.monotonic()
+        hold_back(client, until=self._has_room)
         for handler in (
             self.on_connect,
             self.on_resumed,
@@ -88,6 +91,10 @@ class Listening:
             self.on_interaction,
         ):
             client.event(handler)
+
+    def _has_room(self) -> bool:
+        held = sum(map(len, self._gaps.values()))
+        return self._events.qsize() + held + len(self._taking) < MOST_WAITING
 
     # What the SDK calls, each in a task of its own that begins in the order of the events. None
     # of the first waits for anything, so that they end in that order, too.

@@ -58,7 +58,9 @@ COMMANDS = (
     Command(name="help", help="show what I can do", handler=_help),
     Command(name="new", help="start afresh, with an empty memory", handler=talking.new),
     Command(name="stop", help="stop the answer I am writing", handler=talking.stop),
-    Command(name="retry", help="answer the last question again", handler=talking.retry),
+    Command(
+        name="retry", help="answer the last question again", handler=talking.retry, is_paid=True
+    ),
     Command(
         name="model", help="choose the model", arguments=(_name("models"),), handler=choosing.model
     ),
@@ -73,12 +75,14 @@ COMMANDS = (
         help="reply with it to a voice message: what it says, as text",
         arguments=(_RECORDING,),
         handler=talking.transcribe,
+        is_paid=True,
     ),
     Command(
         name="translate",
         help="into English: a text, or the message you reply to",
         arguments=(Argument(name="text", help="what to translate"), _RECORDING),
         handler=talking.translate,
+        is_paid=True,
     ),
     Command(name="context", help="show what I remember of this chat", handler=choosing.context),
     Command(

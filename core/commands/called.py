@@ -104,6 +104,7 @@ class Command:
         is_for_owners: Others are refused, and their menus may leave it out.
         is_for_hosts: For those who run a place, and for owners; likewise.
         is_for_all: Even for strangers.
+        is_paid: It asks a model, and so counts as a question.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Command:
     is_for_owners: bool = False
     is_for_hosts: bool = False
     is_for_all: bool = False
+    is_paid: bool = False
 
     @property
     def usage(self) -> str:

@@ -3,7 +3,7 @@
 Importing this costs nothing; the models and their engines are loaded when they are started.
 """
 
-from core.local.chat import LocalChat, start_chat
+from core.local.chat import SLOTS, LocalChat, start_chat
 from core.local.speech import LocalTranscriber
 from core.local.weights import Progress, is_installed
 
@@ -18,6 +18,7 @@ NOTICE = (
 __all__ = [
     "NOTICE",
     "PERSONA",
+    "SLOTS",
     "LocalChat",
     "LocalTranscriber",
     "Progress",

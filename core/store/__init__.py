@@ -11,9 +11,10 @@ from core import metrics
 from core.errors import LeaseLostError, StoreError
 from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
-from core.people import Admitted, Known, Pairing
+from core.people import Admitted, Known, Pairing, Pause
 from core.store import depth as depths
 from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
+from core.store.optional import need_psycopg
 from core.store.sqlite import now, open_sqlite
 from core.store.tx import Clock, Database, P, T, Tx
 from core.types import (
@@ -46,9 +47,11 @@ async def open_store(where: Path | str, *, clock: Clock | None = None) -> "Datab
         clock: Tells the milliseconds since 1970; None for the database's own.
 
     Raises:
+        SettingsError: What PostgreSQL takes is not installed.
         StoreError: It cannot be opened, is damaged, from a newer version, or in use.
     """
     if isinstance(where, str):
+        need_psycopg()
         from core.store.postgres import open_postgres  # noqa: PLC0415 - an optional extra
 
         return DatabaseStore(await open_postgres(where, clock=clock))
@@ -213,6 +216,9 @@ class DatabaseStore:
 
     async def ask(self, person: str, *, turn: int) -> Pairing:
         return await self._run(people.ask, person, turn)
+
+    async def ration(self, person: str, *, turn: int, most: int) -> Pause | None:
+        return await self._run(people.ration, person, turn, most)
 
     async def decide(self, who: str, status: str) -> Known | None:
         return await self._run(people.decide, who, status)

@@ -1,12 +1,13 @@
 """The ledger as rows, for spreadsheets; read beside a program that runs."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from core.errors import StoreError
+from core.store.copy_sqlite import sqlite_query
+from core.store.copying import Query, Values
+from core.store.optional import need_psycopg
 
 COLUMNS = (
     "at",
@@ -22,29 +23,47 @@ COLUMNS = (
     "usd",
     "is_estimated",
 )
+PAGE = 5000
+_CALLS = (
+    "SELECT usage.id, usage.created_at, usage.person, COALESCE(person.name, ''),"
+    " platform || ':' || ref, purpose, usage.model, input, cached, output, milliseconds, cost,"
+    " is_estimated FROM usage"
+    " JOIN chat ON chat.id = chat_id LEFT JOIN person ON person.id = usage.person"
+    " WHERE usage.id > ? ORDER BY usage.id LIMIT ?"
+)
 
 
-def rows(path: Path) -> Iterator[tuple[object, ...]]:
+def rows(where: Path | str) -> Iterator[Values]:
     """Yield every paid call, the oldest first, in the order of COLUMNS.
 
-    Dollars are exact to the micro-dollar, and empty where the price was not known.
+    Dollars are exact to the micro-dollar, and empty where the price was not known. It is read in
+    pages: whoever takes their time with what this yields keeps no bot from cleaning up.
+
+    Args:
+        where: File of a SQLite database, or URL of a PostgreSQL one.
 
     Raises:
-        StoreError: The file is not there, or cannot be read.
+        SettingsError: What PostgreSQL takes is not installed.
+        StoreError: It is not there, or cannot be read.
     """
-    if not path.exists():
-        raise StoreError(f"There is no database {path} yet.")
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
-            for at, *words, cost, is_estimated in found.execute(
-                "SELECT usage.created_at, usage.person, COALESCE(person.name, ''),"
-                " platform || ':' || ref, purpose, usage.model, input, cached, output,"
-                " milliseconds / 1000.0, cost, is_estimated FROM usage"
-                " JOIN chat ON chat.id = chat_id LEFT JOIN person ON person.id = usage.person"
-                " ORDER BY usage.id"
-            ):
-                time = datetime.fromtimestamp(at / 1000).astimezone()
-                usd = "" if cost is None else f"{cost / 1_000_000:.6f}"
-                yield (time.isoformat(timespec="seconds"), *words, usd, is_estimated)
-    except sqlite3.Error as error:
-        raise StoreError(f"Cannot read the database {path}: {error}.") from error
+    with _query(where) as query:
+        last = 0
+        while page := query(_CALLS, last, PAGE):
+            yield from map(_row, page)
+            last = page[-1][0]
+
+
+def _query(where: Path | str) -> AbstractContextManager[Query]:
+    if isinstance(where, Path):
+        return sqlite_query(where)
+    need_psycopg()
+    from core.store.copy_postgres import postgres_query  # noqa: PLC0415 - an optional extra
+
+    return postgres_query(where)
+
+
+def _row(call: Values) -> Values:
+    _, at, *words, milliseconds, cost, is_estimated = call
+    time = datetime.fromtimestamp(at / 1000).astimezone().isoformat(timespec="seconds")
+    usd = "" if cost is None else f"{cost / 1_000_000:.6f}"
+    return (time, *words, milliseconds / 1000, usd, is_estimated)

@@ -4,13 +4,14 @@ import secrets
 from collections.abc import Collection
 from dataclasses import replace
 
-from core.people import Admitted, Known, Pairing
+from core.people import Admitted, Known, Pairing, Pause
 from core.store.tx import Row, Tx
 
 # No letters or digits that are mistaken for another when read aloud or copied by hand.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 6
 CODE_MS = 60 * 60 * 1000
+MINUTE_MS = 60 * 1000
 
 
 def known(tx: Tx, person: str) -> Known | None:
@@ -44,6 +45,37 @@ def ask(tx: Tx, person: str, turn: int) -> Pairing:
 def _recent(tx: Tx) -> int:
     row = tx.one("SELECT COUNT(*) AS people FROM person WHERE asked_at > ?", tx.now - CODE_MS)
     return row["people"] if row else 0
+
+
+def ration(tx: Tx, person: str, turn: int, most: int) -> Pause | None:
+    """Let a turn of somebody's pass, or say how long they have to wait; only the former counts.
+
+    A turn that is tried again is let pass, or told, again. The minute begins with its first turn.
+    """
+    found = tx.lock("SELECT * FROM person WHERE id = ?", person)
+    row = found[0] if found else {"minute_at": 0}  # who is forgotten asks for the first time
+    if row["minute_at"] <= tx.now - MINUTE_MS:
+        tx.run(
+            "UPDATE person SET minute_at = ?, minute_turns = 1, minute_last = ?, minute_told = 0"
+            " WHERE id = ?",
+            tx.now,
+            turn,
+            person,
+        )
+    elif row["minute_last"] == turn:
+        return None
+    elif row["minute_turns"] < most:
+        tx.run(
+            "UPDATE person SET minute_turns = minute_turns + 1, minute_last = ? WHERE id = ?",
+            turn,
+            person,
+        )
+    else:
+        if not row["minute_told"]:
+            tx.run("UPDATE person SET minute_told = ? WHERE id = ?", turn, person)
+        seconds = (row["minute_at"] + MINUTE_MS - tx.now) / 1000
+        return Pause(seconds=seconds, is_told=row["minute_told"] not in {0, turn})
+    return None
 
 
 def decide(tx: Tx, who: str, status: str) -> Known | None:

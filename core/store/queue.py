@@ -183,7 +183,13 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
         _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
         return None
     mine = _first(rows)
-    stops = [r for r in rows[len(mine) :] if r["kind"] == "stop"]
+    stops = tx.all(
+        "SELECT * FROM inbox WHERE chat_id = ? AND id > ? AND kind = 'stop' AND done_at IS NULL"
+        " ORDER BY id LIMIT ?",
+        held.chat_id,
+        mine[-1]["id"],
+        MOST_MERGED,
+    )
     found, lost = read([*mine, *stops])
     for message in lost:
         _bury(tx, row, message)

@@ -299,4 +299,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX usage_month_chat ON usage_month (chat_id, month)",
         "CREATE INDEX usage_month_person ON usage_month (person, month)",
     ),
+    (
+        # When the minute began in which somebody asks, how many of their turns were let pass in
+        # it, the last of these, and the turn that told them to wait (0: none).
+        "ALTER TABLE person ADD COLUMN minute_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_turns BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_last BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE person ADD COLUMN minute_told BIGINT NOT NULL DEFAULT 0",
+        # Read with every turn, however many messages wait.
+        "CREATE INDEX inbox_stop ON inbox (chat_id, id) WHERE kind = 'stop' AND done_at IS NULL",
+    ),
 )

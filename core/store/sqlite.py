@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import contextvars
-import fcntl
 import logging
 import os
 import sqlite3
@@ -15,8 +14,8 @@ from typing import Any, BinaryIO, Concatenate
 import aiosqlite
 
 from core.errors import StoreError
-from core.store.schema import MIGRATIONS
-from core.store.tx import Clock, P, Signal, T, Tx, Watchers
+from core.store.sqlite_file import check_there, data_version, lock_file, prepare, prepare_visit
+from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +24,8 @@ _Job = tuple[asyncio.Future[Any], Callable[[Tx], Any]]
 HOUR_MS = 60 * 60 * 1000
 # What is written anew in 0.7 s, on the disk of 2026-11: once an hour, it takes 0.02 % of the time.
 HOURLY_BYTES = 100_000_000
+# Until it is seen that an owner's command wrote to the file; a look takes 0.1 ms.
+LOOK_SECONDS = 1.0
 
 
 def now() -> int:
@@ -109,12 +110,13 @@ class SqliteDatabase:
     the whole group. A job is durable when `run` returns (WAL, synchronous=FULL).
     """
 
-    def __init__(self, connection: aiosqlite.Connection, lock: BinaryIO, *, clock: Clock) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, lock: BinaryIO | None, *, clock: Clock
+    ) -> None:
         self._connection = connection
         self._lock = lock
         self._clock = clock
         self._watchers = Watchers()
-        self.watch = self._watchers.watch
         self._waiting: list[_Job] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -162,6 +164,25 @@ class SqliteDatabase:
         """Let whoever watches know."""
         self._watchers.tell(signal)
 
+    async def watch(self, hear: Hear) -> None:
+        """Call `hear` with every signal, and when a command wrote to the file, until cancelled."""
+        with self._watchers.added(hear):
+            seen = await self._version()
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                version = await self._version()
+                if version != seen:
+                    hear(None)
+                seen = version
+
+    async def _version(self) -> int:
+        """Return what changes when another process has committed something."""
+        try:
+            return await _in_thread(self._connection, data_version)
+        except (sqlite3.Error, ValueError) as error:
+            log.warning("cannot see whether the file was written to: %s", error)
+            return -1
+
     @contextlib.asynccontextmanager
     async def lead(self, _: str) -> AsyncIterator[asyncio.Event]:
         """Lead at once: the file belongs to this process."""
@@ -185,7 +206,8 @@ class SqliteDatabase:
         if self._committing:
             await self._committing
         await self._connection.close()
-        self._lock.close()
+        if self._lock:
+            self._lock.close()
 
 
 async def _in_thread(connection: aiosqlite.Connection, work: Callable[..., T], *args: object) -> T:
@@ -280,46 +302,43 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Tried here first: aiosqlite's thread outlives an attempt of its own that fails.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        lock = _lock(path)
+        lock = lock_file(path)
     except OSError as error:
         raise StoreError(f"Cannot open the database {path}: {error.strerror}.") from error
+    return await _open(path, lock, prepare, clock=clock)
+
+
+async def visit_sqlite(path: Path) -> SqliteDatabase:
+    """Open a file for a transaction or two, beside the process that it belongs to.
+
+    That waits while one of them lasts, and hears within a second what was changed.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        StoreError: It is not there, is damaged, or from another version.
+    """
+    check_there(path)
+    return await _open(path, None, prepare_visit, clock=now)
+
+
+async def _open(
+    path: Path,
+    lock: BinaryIO | None,
+    ready: Callable[[sqlite3.Connection], None],
+    *,
+    clock: Clock,
+) -> SqliteDatabase:
     connection = aiosqlite.connect(path, isolation_level=None)
     try:
         await connection
-        await _in_thread(connection, _prepare)
+        await _in_thread(connection, ready)
     except (sqlite3.Error, StoreError) as error:
         await connection.close()
-        lock.close()
+        if lock:
+            lock.close()
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
     return SqliteDatabase(connection, lock, clock=clock)
-
-
-def _lock(path: Path) -> BinaryIO:
-    name = path.with_name(path.name + ".lock")
-    lock = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), "wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(f"Another causerie is running on {path}; end it first.") from error
-    return lock
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise StoreError("The database is from a newer version of causerie; update first.")
-    for statements in MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"))
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    connection.execute("COMMIT")

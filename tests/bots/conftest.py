@@ -1,8 +1,10 @@
 """Fixtures that the bots' tests share."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from bots.discord import starts
 from bots.telegram import TelegramBot
@@ -11,6 +13,18 @@ from tests.bots.stages import STAGES, Stage
 from tests.bots.telegram_steps import open_bot
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
+
+
+@pytest.fixture(autouse=True)
+def no_hearts() -> Iterator[None]:
+    """End the heartbeats of connections that were given up before they had a session.
+
+    The SDK's threads for these would wake when the loop of their test is long closed.
+    """
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            thread.stop()
 
 
 @pytest.fixture

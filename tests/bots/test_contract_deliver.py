@@ -63,6 +63,31 @@ async def test_an_empty_text_shows_nothing(stage: Stage) -> None:
     assert stage.shown == ["One"]
 
 
+async def test_a_note_gives_way_to_the_answer(stage: Stage) -> None:
+    """However short the answer's beginning is; nothing of the note is left."""
+    reply = await replying(stage)
+    async with preview(stage, reply):
+        for ahead in ("10 ahead of you", "9 ahead of you"):
+            reply.note(f"Waiting for the model: {ahead}")
+            await sees(stage, ahead)
+        reply.grow("Hello")
+        await sees(stage, "Hello")
+        assert "ahead" not in "".join(stage.shown)
+    await final(stage, reply, "Hello.")
+    assert stage.shown == ["Hello."]
+
+
+async def test_nothing_is_left_of_a_reply_that_came_to_nothing(stage: Stage) -> None:
+    """An empty final text takes back what was shown."""
+    reply = await replying(stage)
+    async with preview(stage, reply):
+        reply.note("Waiting for the model: you are next")
+        await sees(stage, "you are next")
+    if reply.posted:  # else it fades by itself
+        await final(stage, reply, "")
+        assert stage.standing == []
+
+
 async def test_an_answer_that_starts_over_ends_as_its_final_text(stage: Stage) -> None:
     """Nothing of the first attempt is left."""
     reply = await replying(stage)

@@ -1,7 +1,8 @@
 """Fixtures of the tests of core."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from core.llm import OpenAIChat
 from core.protocols import Store
 from core.store import open_store
+from tests.core.contents import fill_every_column
 from tests.core.hearing import MakeChat
+from tests.core.places import Kind, Place, make
 from tests.core.stand_ins import StandInClock
 from tests.servers.openai import OpenAIServer
 from tests.servers.postgres import PostgresServer
@@ -71,3 +74,29 @@ async def store(
     yield opened
     await opened.close()
     server.drop(name)
+
+
+@pytest.fixture
+def place(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Place]:
+    """Return what names databases that are not there yet, or are empty."""
+    made: list[str] = []
+
+    def new(kind: Kind) -> Path | str:
+        if kind == "sqlite":
+            made.append("")
+            return tmp_path / f"{len(made)}.db"
+        made.append(postgres_server.create())
+        return postgres_server.url(made[-1])
+
+    yield new
+    for name in filter(None, made):
+        postgres_server.drop(name)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A database with something in every column."""
+    path = tmp_path / "full.db"
+    asyncio.run(make(path))
+    fill_every_column(path)
+    return path

@@ -63,6 +63,7 @@ class House:
 
     Attributes:
         store: What the relay uses; a faulty one, maybe.
+        more: Further platforms, by name.
         first: Number of the first message; a second house over a store begins higher.
     """
 
@@ -73,6 +74,7 @@ class House:
     mode: Mode = "open"
     allowed: Sequence[str] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
+    per_minute: int | None = None
     caps: Caps = field(default_factory=dict)
     savings: Sequence[str] = ()
     models: Sequence[str] = ("gpt-4o", "other")
@@ -82,13 +84,20 @@ class House:
     context_tokens: int | None = None
     tells_date: bool = False
     pace: Pace = QUICK
+    more: Mapping[str, StandInBot] = field(default_factory=dict)
     most_chats: int = 500
     first: int = 1
 
     def __post_init__(self) -> None:
-        bots = {"desk": self.bot}
+        bots = {"desk": self.bot, **self.more}
         self.numbers = itertools.count(self.first)
-        self.access = Access(self.store, mode=self.mode, owners=(OWNER.id,), allowed=self.allowed)
+        self.access = Access(
+            self.store,
+            mode=self.mode,
+            owners=(OWNER.id,),
+            allowed=self.allowed,
+            per_minute=self.per_minute,
+        )
         self.memory = Memory(self.store, context_tokens=self.context_tokens)
         self.spending = Spending(
             self.store, prices=self.prices.get, caps=self.caps, savings=self.savings

@@ -1,7 +1,7 @@
 """One stand-in per protocol, for tests of core alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.memory import SUMMARISE
@@ -105,7 +105,7 @@ class StandInModel:
 
     async def stream(
         self, prompt: Sequence[Message], *, models: Sequence[str], limit: int
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Yield the script's events."""
         assert limit > 0
         self.prompts.append(prompt)
@@ -193,6 +193,7 @@ class StandInBot:
         shown: Every preview.
         sent: Every final text: chat, message it answers, text.
         places: For every final text, the messages it replaced.
+        taken_back: Messages that an empty final text replaced.
         keys: For every final text, the reply's key.
         files: Every file that followed a text.
         file_failures: What the next files meet.
@@ -209,6 +210,7 @@ class StandInBot:
         self.shown: list[str] = []
         self.sent: list[tuple[str, str | None, str]] = []
         self.places: list[list[str]] = []
+        self.taken_back: list[str] = []
         self.keys: list[int] = []
         self.files: list[File] = []
         self.file_failures: list[Exception | None] = []
@@ -236,6 +238,9 @@ class StandInBot:
                 raise error
             self.files.append(file)
             await reply.record_file(file.name)
+        if not (reply.text or reply.files):
+            self.taken_back += [posted.ref for posted in reply.posted]
+            return
         async with self._changed:
             self.sent.append((reply.chat.ref, reply.to, reply.text))
             self.places.append([posted.ref for posted in reply.posted])

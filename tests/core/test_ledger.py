@@ -5,24 +5,45 @@ from pathlib import Path
 import pytest
 
 from core.errors import StoreError
+from core.protocols import Store
 from core.store import ledger, open_store
 from core.types import Outcome, Usage
+from tests.core.conftest import prepared
 from tests.core.stand_ins import ANN, incoming
+from tests.servers.postgres import PostgresServer
+
+CALLS = (
+    Usage(purpose="chat", model="a", input=3, cached=1, output=2, cost=1_234_567),
+    Usage(purpose="transcribe", model="b", seconds=1.5, is_estimated=True),
+)
 
 
-async def test_every_call_is_a_row(tmp_path: Path) -> None:
+async def spend(store: Store, number: int, calls: tuple[Usage, ...] = CALLS) -> None:
+    """Let somebody spend something."""
+    await store.put(incoming(number, "hi"), "command")
+    [(lease, turn)], _ = await store.lease(["desk"], 1)
+    await store.finish(lease, turn, Outcome(usage=calls))  # type: ignore[arg-type]
+    await store.next(lease)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_every_call_is_a_row(
+    tmp_path: Path, postgres_server: PostgresServer, kind: str
+) -> None:
     """Also while the program runs; the cost is exact, or empty where it is not known."""
-    path = tmp_path / "causerie.db"
-    store = await open_store(path)
+    where: Path | str = tmp_path / "causerie.db"
+    if kind == "postgres":
+        where = postgres_server.url(await prepared(postgres_server))
+    store = await open_store(where)
     try:
-        await store.put(incoming(1, "hi"), "command")
-        [(lease, turn)], _ = await store.lease(["desk"], 1)
-        usage = (
-            Usage(purpose="chat", model="a", input=3, cached=1, output=2, cost=1_234_567),
-            Usage(purpose="transcribe", model="b", seconds=1.5, is_estimated=True),
-        )
-        await store.finish(lease, turn, Outcome(usage=usage))  # type: ignore[arg-type]
-        rows = [dict(zip(ledger.COLUMNS, row, strict=True)) for row in ledger.rows(path)]
+        await spend(store, 1)
+        rows = [dict(zip(ledger.COLUMNS, row, strict=True)) for row in ledger.rows(where)]
+        # More than a page, of which the last is full.
+        await spend(store, 2, CALLS * (ledger.PAGE - 1))
+        found = ledger.rows(where)
+        assert next(found) == tuple(rows[0].values())
+        await spend(store, 3)  # a reader who takes their time keeps nobody waiting
+        assert len(list(found)) == 2 * ledger.PAGE + 1
     finally:
         await store.close()
     assert [(row["person"], row["name"], row["chat"]) for row in rows] == [
@@ -34,10 +55,12 @@ async def test_every_call_is_a_row(tmp_path: Path) -> None:
     ]
 
 
-def test_where_there_is_none_that_is_told(tmp_path: Path) -> None:
+def test_where_there_is_none_that_is_told(tmp_path: Path, postgres_server: PostgresServer) -> None:
     """Neither a missing file nor another one is taken for an empty ledger."""
     with pytest.raises(StoreError, match="There is no database"):
         list(ledger.rows(tmp_path / "causerie.db"))
     (tmp_path / "causerie.db").write_bytes(b"something else, and long enough to be read" * 40)
     with pytest.raises(StoreError, match="Cannot read the database"):
         list(ledger.rows(tmp_path / "causerie.db"))
+    with pytest.raises(StoreError, match="nothing in the database"):
+        list(ledger.rows(postgres_server.url("postgres")))

@@ -47,7 +47,7 @@ async def test_a_closed_stream_hangs_up(openai_server: OpenAIServer, chat: OpenA
     openai_server.chunk_delay = 0.01
     stream = chat.stream(PROMPT, models=(MODEL,), limit=50)
     assert isinstance(await anext(stream), Delta)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     await openai_server.until(lambda: openai_server.requests[0].is_cut)
     assert (await hear(chat)).text == REPLY
 

@@ -57,7 +57,7 @@ def write(path: Path, content: bytes) -> None:
 
 def of(store: DatabaseStore) -> SqliteDatabase:
     """Return the database behind a store."""
-    database = store._run.__self__  # type: ignore[attr-defined]
+    database = store._database
     assert isinstance(database, SqliteDatabase)
     return database
 

@@ -171,6 +171,6 @@ async def refuse(store: DatabaseStore, pragma: str) -> None:
     def permit(_: int, name: str | None, *__: object) -> int:
         return sqlite3.SQLITE_DENY if pragma and name == pragma else sqlite3.SQLITE_OK
 
-    database = store._run.__self__  # type: ignore[attr-defined]
+    database = store._database
     assert isinstance(database, SqliteDatabase)
     await database._connection.set_authorizer(permit)

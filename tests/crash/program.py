@@ -17,7 +17,7 @@ PLAIN = ("-m", "bots")
 
 
 class Program:
-    """A process of `python ...`, and what it says.
+    """A process of `python ...` or another program, and what it says.
 
     Attributes:
         log: File that its standard error is added to.
@@ -25,11 +25,16 @@ class Program:
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        executable: str = sys.executable,
     ) -> None:
         self.lines: list[str] = []
         self.log = folder / "stderr.txt"
-        self._arguments = arguments
+        self._command = (executable, *arguments)
         self._environment = environment
         self._folder = folder
         self._printed = asyncio.Event()
@@ -39,8 +44,7 @@ class Program:
     async def __aenter__(self) -> Self:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self._arguments,
+                *self._command,
                 env=dict(self._environment),
                 cwd=self._folder,
                 stdin=asyncio.subprocess.PIPE,
@@ -58,6 +62,12 @@ class Program:
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process
         return self._process
+
+    @property
+    def megabytes(self) -> int:
+        """The most memory it has ever had, on Linux."""
+        status = Path(f"/proc/{self._running.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
     async def kill(self) -> None:
         """End it by SIGKILL, wherever it is."""

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,6 +101,25 @@ class PostgresServer:
         """Execute a statement that concerns the whole server."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql)
+
+    def call(
+        self, program: str, *arguments: str, env: Mapping[str, str], given: bytes = b""
+    ) -> bytes:
+        """Run one of the programs that come with the server; return what it prints.
+
+        Args:
+            program: Its name.
+            arguments: Its arguments.
+            env: Its environment.
+            given: Its standard input.
+        """
+        return subprocess.run(
+            [str(self._bin / program), *arguments],
+            check=True,
+            stdout=subprocess.PIPE,
+            input=given,
+            env=dict(env),
+        ).stdout
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(

@@ -1,0 +1,162 @@
+"""`causerie backup`, `restore` and `migrate`: everything that is kept, copied and compared."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots import logs
+from bots.settings import BotSettings
+from core import settings
+from core.errors import CauserieError, SettingsError
+from core.store import moving
+from core.store.copying import Copied, Progress
+
+if TYPE_CHECKING:
+    from bots.upkeep import Commands
+
+_BACKUP = """\
+Write everything into a new file: a SQLite database, readable by you alone, whatever it is taken
+from. The bot may run meanwhile; the file holds what was there at one moment."""
+_RESTORE = """\
+Put what a backup holds into the database of DATABASE_URL, of either kind. No bot may run on it.
+A backup of an earlier version is brought up to date."""
+_MIGRATE = """\
+Copy everything into another database, and compare counts and checksums of all tables. No bot may
+run on either. The one it is taken from is not changed. Broken off at any moment, it has done
+nothing: run it again."""
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add these commands to the command line."""
+    backup = _add(commands, "backup", "write everything into a file, while the bot runs", _BACKUP)
+    backup.add_argument("file", type=Path, metavar="FILE", help="where nothing is yet")
+    backup.set_defaults(do=back_up)
+    restore = _add(commands, "restore", "put a backup into the database", _RESTORE)
+    restore.add_argument("file", type=Path, metavar="FILE", help="a backup")
+    restore.add_argument(
+        "--force", action="store_true", help="delete what the database holds now, for good"
+    )
+    restore.set_defaults(do=put_back)
+    migrate = _add(commands, "migrate", "move everything into another database", _MIGRATE)
+    migrate.add_argument(
+        "--from", dest="origin", metavar="URL", help="such as sqlite:///a.db; else DATABASE_URL"
+    )
+    migrate.add_argument(
+        "--to",
+        dest="target",
+        metavar="URL",
+        required=True,
+        help="such as postgresql://user:password@host/name; a password can also be in PGPASSWORD",
+    )
+    migrate.set_defaults(do=move)
+
+
+def _add(commands: "Commands", name: str, text: str, about: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def back_up(chosen: BotSettings, arguments: argparse.Namespace) -> int:
+    """Write a backup; return the exit code."""
+    with _begun() as progress:
+        moving.backup(chosen.database, arguments.file, progress)
+    size = arguments.file.stat().st_size
+    _write(f"{arguments.file} holds everything, in {size / 1e6:,.1f} MB.")
+    return 0
+
+
+def put_back(chosen: BotSettings, arguments: argparse.Namespace) -> int:
+    """Restore a backup; return the exit code."""
+    with _begun() as progress:
+        done = moving.restore(arguments.file, chosen.database, progress, force=arguments.force)
+    _write(f"{_verdict(done, 'Restored')} DATABASE_URL names it, so just start causerie.")
+    return 0
+
+
+def move(chosen: BotSettings, arguments: argparse.Namespace) -> int:
+    """Move everything into another database; return the exit code."""
+    origin = _named("--from", arguments.origin) if arguments.origin else chosen
+    target = _named("--to", arguments.target)
+    with _begun() as progress:
+        done = moving.migrate(origin.database, target.database, progress)
+    text = (
+        f"{_verdict(done, 'Moved')}\n"
+        f"Now set DATABASE_URL to {target.database_url} and start causerie.\n"
+        f"{origin.database_url} was not changed; delete it when you are content."
+    )
+    _write(logs.masked(text, (*origin.secrets, *target.secrets)))
+    return 0
+
+
+def _named(option: str, url: str) -> BotSettings:
+    """Return the settings with another database.
+
+    Raises:
+        SettingsError: It is no URL of one.
+    """
+    try:
+        return settings.load(BotSettings, database_url=url)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("DATABASE_URL", option)) from None
+
+
+def _verdict(done: Copied, verb: str) -> str:
+    if done.was_done:
+        return f"All {done.rows:,} rows of {done.tables} tables were there already."
+    return (
+        f"{verb} {done.rows:,} rows of {done.tables} tables; counts and checksums are the same on "
+        "both sides."
+    )
+
+
+@contextmanager
+def _begun() -> Iterator[Progress]:
+    """Show how far it is on standard error: a bar on a terminal, else a line for each table.
+
+    Raises:
+        CauserieError: A signal ended it.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if sys.stderr.isatty():
+            with _bar() as progress:
+                yield progress
+        else:
+            yield _tell
+    except KeyboardInterrupt:
+        raise CauserieError("Broken off; it can be run again.") from None
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich import progress  # noqa: PLC0415 - only on a terminal
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
+    columns = (*progress.Progress.get_default_columns(), progress.MofNCompleteColumn())
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("")
+
+        def show(label: str, done: int, total: int) -> None:
+            if done == 0:
+                shown.reset(task, description=label, total=total)
+            shown.update(task, completed=done, total=total)
+
+        yield show
+
+
+def _tell(label: str, done: int, total: int) -> None:
+    if done == 0 and total:
+        sys.stderr.write(f"{label}: {total:,}\n")
+        sys.stderr.flush()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

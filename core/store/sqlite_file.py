@@ -1,0 +1,85 @@
+"""A SQLite file: whose it is, how it is written, and what its tables look like."""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import StoreError
+from core.store.shape import NEWEST, OLDER, SQLITE_SERIAL, statements
+
+
+def check_there(path: Path) -> None:
+    """See that there is a file.
+
+    Raises:
+        StoreError: There is none.
+    """
+    if not path.is_file():
+        raise StoreError(f"There is no database {path}.")
+
+
+def lock_file(path: Path) -> BinaryIO:
+    """Keep other processes from running on a file, until what this returns is closed.
+
+    Raises:
+        StoreError: One does.
+        OSError: There is nowhere to say so.
+    """
+    name = path.with_name(path.name + ".lock")
+    lock = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), "wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreError(f"Another causerie is running on {path}; end it first.") from error
+    return lock
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make a file ready for the process that it belongs to, with tables of the newest version.
+
+    Raises:
+        StoreError: They are from a newer one.
+    """
+    for statement in statements(SQLITE_SERIAL, after=_configure(connection)):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {NEWEST}")
+    connection.execute("COMMIT")
+
+
+def prepare_visit(connection: sqlite3.Connection) -> None:
+    """Make a file ready for another process, with the tables that it has.
+
+    Raises:
+        StoreError: They are not of our version.
+    """
+    if _configure(connection) < NEWEST:
+        raise StoreError(OLDER)
+    connection.execute("COMMIT")
+
+
+def _configure(connection: sqlite3.Connection) -> int:
+    """Set how the file is written; return the version of its tables.
+
+    Raises:
+        StoreError: They are from a newer one.
+    """
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > NEWEST:
+        raise StoreError("The database is from a newer version of causerie; update first.")
+    return int(version)
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """Return what changes when another process has committed something."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)

@@ -1,0 +1,202 @@
+"""What is not copied, and where nothing is copied to: it is said in a sentence."""
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core.errors import StoreError
+from core.store import moving, open_store
+from core.store.schema import MIGRATIONS
+from core.store.shape import tables
+from tests.core.contents import contents, execute
+from tests.core.places import KINDS, Kind, Place, copied, make, quiet
+from tests.core.storing import put
+from tests.core.test_migration import earlier
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nobody_is_in_the_way(full: Path, place: Place, tmp_path: Path, kind: Kind) -> None:
+    """A database that a bot runs on is neither moved nor restored; one that was left, is."""
+    where, other = place(kind), tmp_path / "other.db"
+    store = await open_store(where)
+    async with store.lead("tidy"):
+        for attempt in (
+            lambda: moving.migrate(where, other, quiet),
+            lambda: moving.migrate(full, where, quiet),
+            lambda: moving.restore(full, where, quiet, force=True),
+        ):
+            with pytest.raises(StoreError, match=r"Another causerie is running|A causerie runs"):
+                await asyncio.to_thread(attempt)
+    await store.close()
+    assert not other.exists()
+    moving.migrate(full, where, quiet)
+    moving.migrate(where, other, quiet)
+
+
+async def test_a_lease_that_has_not_expired_is_respected(full: Path, place: Place) -> None:
+    """On PostgreSQL, where others may work; and two do not copy at once."""
+    where = place("postgres")
+    assert isinstance(where, str)
+    store = await open_store(where)
+    await put(store, 1, kind="command")
+    assert (await store.lease(["desk"], 1))[0]
+    await store.close()
+    with pytest.raises(StoreError, match=r"free in 1[3-6] s"):
+        moving.restore(full, where, quiet, force=True)
+    with psycopg.connect(where) as busy:
+        busy.execute("SELECT pg_advisory_lock(%s)", [0x63617573])
+        with pytest.raises(StoreError, match="just starting on the database, or copying"):
+            moving.restore(full, where, quiet, force=True)
+
+
+@pytest.mark.parametrize("target", KINDS)
+@pytest.mark.parametrize("version", [1, len(MIGRATIONS) - 1])
+async def test_a_backup_of_an_earlier_version_is_brought_up_to_date(
+    place: Place, tmp_path: Path, target: Kind, version: int
+) -> None:
+    """As when the bot is started on it; and a database of an earlier version can be saved."""
+    old, where = tmp_path / "old.db", place(target)
+    earlier(old, version)
+    moving.migrate(old, where, quiet)
+    assert moving.migrate(old, where, quiet).was_done
+    moving.restore(old, where, quiet, force=True)
+    store = await open_store(where)
+    assert [m.content for m in await store.window(1, start=0)] == ["before"]
+    await store.close()
+    moving.backup(old, tmp_path / "backup.db", quiet)
+    assert execute(tmp_path / "backup.db", "PRAGMA user_version") == [(version,)]
+
+
+async def test_a_postgres_database_of_an_earlier_version_is_saved_as_it_is(
+    full: Path, place: Place, tmp_path: Path
+) -> None:
+    """So that the version that wrote it can read the backup."""
+    where = copied(full, "postgres", place)
+    version = 1 + next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE lead" in "".join(m))
+    newer = [name for name in contents(where) if name not in {t.name for t in tables(version)}]
+    for name in newer:
+        execute(where, f"DROP TABLE {name}")
+    execute(where, f"UPDATE version SET number = {version}")  # noqa: S608
+    moving.backup(where, tmp_path / "backup.db", quiet)
+    assert execute(tmp_path / "backup.db", "PRAGMA user_version") == [(version,)]
+    assert contents(tmp_path / "backup.db") == contents(where)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_newer_version_is_left_alone(full: Path, place: Place, kind: Kind) -> None:
+    """What we do not know cannot be copied, nor overwritten."""
+    where, newer = place(kind), len(MIGRATIONS) + 1
+    await make(where)
+    file = full.parent / "backup.db"
+    if isinstance(where, Path):
+        execute(where, f"PRAGMA user_version = {newer}")
+    else:
+        execute(where, f"UPDATE version SET number = {newer}")  # noqa: S608
+    with pytest.raises(StoreError, match="from a newer version"):
+        moving.migrate(where, full.parent / "other.db", quiet)
+    with pytest.raises(StoreError, match="from a newer version"):
+        moving.restore(full, where, quiet, force=True)
+    if isinstance(where, Path):
+        moving.backup(where, file, quiet)
+        with pytest.raises(StoreError, match="from a newer version"):
+            moving.restore(file, full.parent / "other.db", quiet)
+
+
+def test_what_is_no_backup_is_told_apart(full: Path, place: Place, tmp_path: Path) -> None:
+    """Another program's file, a damaged one, an empty one, none."""
+    letter, strange, empty = (tmp_path / f"{name}.db" for name in ("letter", "strange", "empty"))
+    letter.write_text("Dear Ann, " * 1000)
+    empty.touch()
+    execute(strange, "CREATE TABLE song (name TEXT)")
+    damaged = tmp_path / "damaged.db"
+    moving.backup(full, damaged, quiet)
+    data = bytearray(damaged.read_bytes())
+    [(page,)] = execute(damaged, "SELECT rootpage FROM sqlite_master WHERE name = 'inbox_open'")
+    data[(page - 1) * 4096 : page * 4096] = b"\x00" * 4096
+    damaged.write_bytes(data)
+    for file, words in (
+        (letter, "file is not a database"),
+        (strange, "is no database of causerie"),
+        (empty, "nothing in the database"),
+        (damaged, "damaged|malformed"),
+        (tmp_path / "none.db", "There is no database"),
+    ):
+        with pytest.raises(StoreError, match=words):
+            moving.restore(file, place("sqlite"), quiet)
+    with pytest.raises(StoreError, match="is no database of causerie"):
+        moving.migrate(full, strange, quiet)
+
+
+def test_another_programs_tables_are_left_alone(full: Path, place: Place) -> None:
+    """A PostgreSQL database that something else lives in is not ours to fill."""
+    where = place("postgres")
+    execute(where, "CREATE TABLE message (words TEXT)")
+    with pytest.raises(StoreError, match="another program"):
+        moving.migrate(full, where, quiet)
+    with pytest.raises(StoreError, match="nothing in the database"):
+        moving.backup(place("postgres"), full.parent / "backup.db", quiet)
+    assert not (full.parent / "backup.db").exists()
+
+
+def test_a_database_is_not_copied_into_itself(full: Path) -> None:
+    """However it is spelled."""
+    with pytest.raises(StoreError, match="the same database"):
+        moving.migrate(full, full.parent / "." / ".." / full.parent.name / full.name, quiet)
+
+
+def test_two_do_not_write_the_same_file(full: Path, tmp_path: Path) -> None:
+    """The second is told so; what a killed one left behind is overwritten."""
+    file = tmp_path / "backup.db"
+    (tmp_path / "backup.db.part").write_text("left behind")
+
+    def progress(_label: str, _done: int, _total: int) -> None:
+        with pytest.raises(StoreError, match="is writing"):
+            moving.backup(full, file, quiet)
+
+    moving.backup(full, file, progress)
+    assert contents(file) == contents(full)
+
+
+def test_a_folder_that_is_not_there(full: Path, tmp_path: Path) -> None:
+    """Is named, with what is wrong with it."""
+    nowhere = tmp_path / "nowhere" / "backup.db"
+    for attempt in (
+        lambda: moving.backup(full, nowhere, quiet),
+        lambda: moving.migrate(full, nowhere, quiet),
+    ):
+        with pytest.raises(StoreError, match=r"Cannot write .*nowhere.*: No such file"):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://causerie:in-no-log@127.0.0.1:9/x", "be reached: Connection refused"),
+        ("postgresql://causerie:in-no/log@127.0.0.1:9/x", "Servname not supported"),
+        ("postgresql://causerie:in-no-log%zz@127.0.0.1:9/x", "should look like"),
+    ],
+)
+def test_a_server_that_is_not_there(full: Path, url: str, words: str) -> None:
+    """Is told of without any part of the password."""
+    with pytest.raises(StoreError, match=words) as caught:
+        moving.migrate(full, url, quiet)
+    assert "in-no" not in str(caught.value)
+
+
+def test_a_connection_that_breaks(full: Path, place: Place) -> None:
+    """Whoever copies is told to try again."""
+    where = place("postgres")
+
+    def progress(label: str, _done: int, _total: int) -> None:
+        if label == "copying message":
+            execute(
+                where,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <>"
+                " pg_backend_pid() AND datname = current_database()",
+            )
+
+    with pytest.raises(StoreError, match="connection to the database broke"):
+        moving.migrate(full, where, progress)
+    moving.migrate(full, where, quiet)
