@@ -371,8 +371,6 @@ class Store(Protocol):
     ) -> list[Total]:
         """Return sums of the ledger, the dearest first; those of days and months in their order.
 
-        Its cost follows how much there is of each month; by day, of each day.
-
         Args:
             by: What each is the sum of.
             since: The first day; None for all. Of months, the one it lies in is there as a whole.

@@ -12,7 +12,7 @@ import pytest
 
 from core.money import Limit
 from core.store import open_store
-from core.store.postgres import _SERIAL
+from core.store.postgres import SERIAL
 from core.store.schema import MIGRATIONS
 from tests.core.stand_ins import ANN, CHAT, incoming
 
@@ -96,7 +96,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     url = server.url(server.create())
     with psycopg.connect(url) as database:
         for statement in itertools.chain.from_iterable(MIGRATIONS[:MONTHS]):
-            database.execute(statement.replace("{serial}", _SERIAL))
+            database.execute(statement.replace("{serial}", SERIAL))
         database.execute("CREATE TABLE version AS SELECT CAST(%s AS BIGINT) AS number", [MONTHS])
         database.execute("INSERT INTO chat (platform, ref, is_private, title) VALUES ('','',1,'')")
         database.execute(
