@@ -1,6 +1,6 @@
 """PostgreSQL databases to copy from and to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ from core.store.shape import NEWEST, OLDER, Table, statements, tables
 
 _UNTOLD = frozenset({"chore"})
 _BATCH = 5000
+# Longer than the server takes to notice that whoever copied before was killed.
+_LOCK_MS = 3000
 # SQLSTATE, PostgreSQL 16, appendix A: a connection that broke, a server that was shut down.
 _BROKEN = ("08", "57P")
 _WRONG = "has no good URL; it should look like postgresql://user:password@host:5432/name."
@@ -40,7 +42,7 @@ class PostgresSource:
         """Return how many rows a table has."""
         return _number(self._connection, f"SELECT COUNT(*) FROM {table.name}")
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table, in no order."""
         with _explained():
             yield from _rows(self._connection, table)
@@ -98,7 +100,7 @@ class PostgresTarget:
             for row in rows:
                 copying.write_row(row)
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table that were stored, in no order."""
         return _rows(self._connection, table)
 
@@ -218,8 +220,14 @@ def _lock(connection: Connection) -> None:
     Raises:
         StoreError: One is just beginning, or another one copies.
     """
-    if not _all(connection, "SELECT pg_try_advisory_lock(%s) AS won", MIGRATING)[0]["won"]:
-        raise StoreError("Another causerie is just starting on the database, or copying it.")
+    try:
+        _do(connection, f"SET lock_timeout = {_LOCK_MS}")
+        _all(connection, "SELECT pg_advisory_lock(%s)", MIGRATING)
+        _do(connection, "SET lock_timeout = 0")
+    except errors.LockNotAvailable:
+        raise StoreError(
+            "Another causerie is just starting on the database, or copying it."
+        ) from None
 
 
 def _check_idle(connection: Connection) -> None:
@@ -279,7 +287,7 @@ def _sequence(connection: Connection, table: Table) -> str:
     return str(row["name"])
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[Values]:
+def _rows(connection: Connection, table: Table) -> Generator[Values]:
     with connection.cursor("copying", row_factory=tuple_row) as cursor:
         cursor.itersize = _BATCH
         yield from cursor.execute(cast("Any", table.select))

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from core.store.sqlite_file import check_there, lock_file
 
 # What a file has whoever does not look after it; nothing of somebody's words is in them.
 _UNTOLD = frozenset({"chore"})
+# Indexes of a million messages fit: without it, that takes twice as long.
+_CACHE_KB = 65_536
 _PAGES = 2000  # of 4 kB, between two looks at how far a backup is
 
 
@@ -36,7 +38,7 @@ class SqliteSource:
         """Return how many rows a table has."""
         return _number(self._connection, f"SELECT COUNT(*) FROM {table.name}")
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table, in no order."""
         with _explained(self._path, "read"):
             yield from self._connection.execute(table.select)
@@ -102,6 +104,7 @@ class SqliteTarget:
         # It counts only once it is complete and on the disk, so that nothing is to be undone.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         connection.execute("BEGIN")
         for statement in statements(SQLITE_SERIAL, until=version):
             connection.execute(statement)
@@ -122,9 +125,9 @@ class SqliteTarget:
             rows,
         )
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table that were stored, in no order."""
-        return iter(self._open.execute(table.select))
+        yield from self._open.execute(table.select)
 
     def set_last_id(self, table: Table, last: int) -> None:
         """Let a numbered table give no id twice."""

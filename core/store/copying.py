@@ -1,7 +1,8 @@
 """All that is kept, copied from one database into another and compared afterwards."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ class Source(Protocol):
     def count(self, table: Table) -> int:
         """Return how many rows a table has."""
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table, in no order."""
 
     def last_id(self, table: Table) -> int:
@@ -56,7 +57,7 @@ class Target(Protocol):
     def write(self, table: Table, rows: Iterator[Values]) -> None:
         """Store rows."""
 
-    def rows(self, table: Table) -> Iterator[Values]:
+    def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table that were stored, in no order."""
 
     def set_last_id(self, table: Table, last: int) -> None:
@@ -116,13 +117,16 @@ def copy(source: Source, target: Target, progress: Progress) -> Copied:
     sums = []
     for table, count in zip(found, counts, strict=True):
         read = Sum()
-        rows = target.sound(_kept(table, source.rows(table)))
-        target.write(table, _told(rows, read, progress, f"copying {table.name}", count))
+        with closing(source.rows(table)) as rows:
+            sound = target.sound(_kept(table, rows))
+            target.write(table, _told(sound, read, progress, f"copying {table.name}", count))
         if table.is_numbered:
             target.set_last_id(table, source.last_id(table))
         sums.append(read)
     for table, read in zip(found, sums, strict=True):
-        if _summed(target.rows(table), progress, f"checking {table.name}", read.count) != read:
+        with closing(target.rows(table)) as rows:
+            written = _summed(rows, progress, f"checking {table.name}", read.count)
+        if written != read:
             raise StoreError(
                 f"What was written of the table {table.name} is not what was read; nothing was "
                 "kept of it."
@@ -134,19 +138,14 @@ def copy(source: Source, target: Target, progress: Progress) -> Copied:
 def was_copied(source: Source, target: Target, progress: Progress) -> Copied | None:
     """Return what was copied if the target was filled from this very source, as it is now."""
     found = tables(source.version)
-    sums = [
-        _summed(
-            target.sound(_kept(table, source.rows(table))),
-            progress,
-            f"reading {table.name}",
-            source.count(table),
-        )
-        for table in found
-    ]
+    sums = []
+    for table in found:
+        label, count = f"reading {table.name}", source.count(table)
+        with closing(source.rows(table)) as rows:
+            sums.append(_summed(target.sound(_kept(table, rows)), progress, label, count))
     if not target.has_mark(_mark(found, sums)):
         return None
-    rows = sum(read.count for read in sums)
-    return Copied(rows=rows, tables=len(found), was_done=True)
+    return Copied(rows=sum(read.count for read in sums), tables=len(found), was_done=True)
 
 
 def _kept(table: Table, rows: Iterator[Values]) -> Iterator[Values]:

@@ -50,6 +50,8 @@ _SESSION = """
     SET statement_timeout = 30000; SET synchronous_commit = on; SET client_min_messages = warning
 """
 
+_UNREACHABLE = "The database cannot be reached right now; the log of the bot says why."
+
 Connection = psycopg.Connection[dict[str, Any]]
 
 
@@ -234,7 +236,9 @@ class PostgresDatabase:
             ).fetchone()
             connection.commit()
         except psycopg.Error as error:
-            raise _store_error(error) from None
+            # It names the server, the user and the database; a password is masked by the log.
+            log.error("cannot connect: %s", " ".join(str(error).split()))  # noqa: TRY400
+            raise StoreError(_UNREACHABLE) from None
         self._skew = (row["now"] if row else 0) - _monotonic()
         return connection
 
@@ -345,7 +349,7 @@ def _store_error(error: psycopg.Error) -> StoreError:
     if isinstance(error, errors.DiskFull):
         return StoreError("The disk is full: nothing new can be stored.")
     if isinstance(error, psycopg.OperationalError):
-        return StoreError("The database cannot be reached right now.")
+        return StoreError(_UNREACHABLE)
     return StoreError("The database failed; the log of the bot says why.")
 
 

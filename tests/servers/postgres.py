@@ -78,6 +78,13 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def ensure(self) -> None:
+        """Start it if it does not run."""
+        try:
+            self.admin("SELECT 1")
+        except psycopg.OperationalError:
+            self.start()
+
     def kill(self) -> None:
         """Let it die as in a power cut, as far as a process can."""
         pid = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
