@@ -194,7 +194,7 @@ class Store(Protocol):
 
         Returns:
             Each lease with the first piece of its work, and the seconds until the next chat
-            becomes ready (at most a minute).
+            becomes ready (five, at most).
         """
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:

@@ -23,7 +23,7 @@ from core.errors import (
     StoreError,
 )
 from core.protocols import Bot, Store
-from core.reply import Reply
+from core.reply import Clearance, Reply
 from core.told import tell, working_on
 from core.tracing import Step
 from core.turns import Turns
@@ -131,8 +131,7 @@ class Relay:
         self._held: dict[tuple[str, str], _Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
-        self._clearance = asyncio.Event()
-        self._clearance.set()
+        self._clearance = Clearance(pace.doubt)
         self.is_leasing = False
         self._background: set[asyncio.Task[None]] = set()
 
@@ -351,8 +350,9 @@ class Relay:
         task.add_done_callback(self._background.discard)
 
     async def _beat(self) -> None:
-        """Renew all leases in time; while that fails for long, show nothing."""
-        renewed, pause = time.monotonic(), self._pace.heartbeat
+        """Renew all leases in time; what is shown waits while that fails for long."""
+        pause = self._pace.heartbeat
+        self._clearance.renew(time.monotonic())
         while True:
             await asyncio.sleep(pause)
             began = time.monotonic()
@@ -362,11 +362,9 @@ class Relay:
             except (StoreError, TimeoutError) as error:
                 log.warning("cannot renew leases: %s", error or "no answer")
                 pause = min(self._pace.store, self._pace.heartbeat)
-                if time.monotonic() - renewed > self._pace.doubt - self._pace.heartbeat:
-                    self._clearance.clear()
             else:
-                renewed, pause = began, self._pace.heartbeat
-                self._clearance.set()
+                pause = self._pace.heartbeat
+                self._clearance.renew(began)
 
     async def _renew(self) -> None:
         tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}

@@ -11,6 +11,30 @@ from core.types import Chat, File
 Record = Callable[[int, str], Awaitable[None]]
 
 
+class Clearance:
+    """Says for how long it is sure that nobody else shows what this process shows.
+
+    Args:
+        seconds: After the last renewal.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._renewed_at = time.monotonic()
+        self._renewed = asyncio.Event()
+
+    def renew(self, at: float) -> None:
+        """Be sure again from a time on, on the monotonic clock."""
+        self._renewed_at = at
+        self._renewed.set()
+
+    async def wait(self) -> None:
+        """Wait until it is sure. The clock decides: this process may have stood still."""
+        while time.monotonic() - self._renewed_at >= self._seconds:
+            self._renewed.clear()
+            await self._renewed.wait()
+
+
 @dataclass(slots=True, kw_only=True)
 class Posted:
     """A message of ours in a chat.
@@ -39,7 +63,7 @@ class Reply:
         posted: Ids of messages that already show it.
         attached: How many of its files are already in the chat.
         record: Keeps the id of a part: texts count from 0 up, files from -1 down.
-        clearance: Set while it is sure that nobody else shows this; None if that is always so.
+        clearance: Whether it is sure that nobody else shows this; None if that is always so.
     """
 
     def __init__(
@@ -51,7 +75,7 @@ class Reply:
         posted: tuple[str, ...] = (),
         attached: int = 0,
         record: Record | None = None,
-        clearance: asyncio.Event | None = None,
+        clearance: Clearance | None = None,
     ) -> None:
         self.chat = chat
         self.key = key

@@ -11,9 +11,9 @@ import pytest
 from tests.core.conftest import prepared
 from tests.crash.cluster import Cluster
 from tests.crash.platforms import Discord, Kind, Platform, Telegram
+from tests.crash.verdict import problems
 from tests.crash.world import World
 from tests.servers.postgres import PostgresServer
-from tests.test_crash_random import paid_twice
 
 CHATS, QUESTIONS, SECONDS = 30, 120, 12.0
 ROLES = ("listen", "listen", "work", "work")
@@ -66,18 +66,3 @@ async def test_whoever_dies_the_others_go_on(
             await world.settle(seconds=120)
         assert problems(world, kills=sum(cluster.kills.values())) == []
         assert cluster.kills.keys() == {"listen", "work"}
-
-
-def problems(world: World, *, kills: int) -> list[str]:
-    """Return what is wrong, but for a message that stands twice for a kill."""
-    found = world.ledger.problems()
-    surplus = 0
-    for room in world.rooms:
-        found += world.problems(room, duplicates=None)
-        found += world.unanswered(room) + world.usage_problems(room) + paid_twice(world, room)
-        surplus += world.surplus(room) or 0
-    if surplus > kills:
-        found.append(f"{surplus} messages stand twice after {kills} kills")
-    if "Traceback" in world.log():
-        found.append(world.log()[world.log().index("Traceback") :][:2000])
-    return found

@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import random
 import sys
-import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.crash.ledger import MARK
 from tests.crash.platforms import Discord, Kind, Platform, Telegram, quiet
 from tests.crash.trial import go_on
-from tests.crash.world import Room, World, is_summary, served
+from tests.crash.verdict import paid_twice
+from tests.crash.world import World, is_summary, served
 
 CHATS = 50
 KILLS, QUESTIONS_PER_LIFE = 8, 40
@@ -119,17 +118,6 @@ async def live_and_die(world: World, rng: random.Random) -> set[tuple[str, int]]
     await asyncio.wait(talking)
     await quiet(platform)
     return {(room.ref, number) for room in world.rooms for number in world.unaccounted(room)}
-
-
-def paid_twice(world: World, room: Room) -> list[str]:
-    """Return the questions for which the model was asked after their answer was committed."""
-    found = []
-    monotonic = time.time() - time.monotonic()
-    for text in world.ledger.outbox(room.ref):
-        for mark in MARK.findall(text.text)[:1]:
-            late = [r for r in world.requests(mark) if (r.at + monotonic) * 1000 > text.at + 1]
-            found += [f"{mark} was asked {len(late)} times after its answer"] if late else []
-    return found
 
 
 def table(world: World, lost: set[tuple[str, int]]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -20,27 +19,37 @@ from tests.numbers import Numbers
 from tests.servers.openai import broken, rate_limited
 from tests.servers.postgres import PostgresServer
 
-ANYWHERE = "127.0.0.1:0"
 DEFAULT_PORT = 9464
 
 
-async def port_of(world: World) -> int:
-    """Wait until the log says where to ask."""
-    async with asyncio.timeout(START_SECONDS):
-        while not (found := re.search(r"metrics at http://127.0.0.1:(\d+)", world.log())):  # noqa: ASYNC110 - a file
-            await asyncio.sleep(0.02)
-    return int(found[1])
+def free_address() -> str:
+    """Return an address on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @asynccontextmanager
 async def monitored(world: World) -> AsyncIterator[aiohttp.ClientSession]:
     """Run the command; yield what asks it how it runs."""
     async with served(world) as program:
-        url = f"http://127.0.0.1:{await port_of(world)}"
+        url = f"http://{world.settings['HEALTH_LISTEN']}"
         async with aiohttp.ClientSession(url) as session:
+            await answering(session)
             yield session
         program.send(signal.SIGTERM)
         assert await program.wait() == 0
+
+
+async def answering(session: aiohttp.ClientSession) -> None:
+    """Wait until it answers at all."""
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            try:
+                async with session.get("/healthz") as answer:
+                    assert answer.status == 200
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.05)
 
 
 async def ready(session: aiohttp.ClientSession, *, is_ready: bool = True) -> dict[str, Any]:
@@ -67,7 +76,7 @@ async def test_a_process_says_how_it_runs(
 ) -> None:
     """What was asked, answered, refused by others and tried again, in numbers that agree."""
     async with World(
-        tmp_path, platform(), HEALTH_LISTEN=ANYWHERE, LOG_FORMAT="json", LOG_LEVEL="DEBUG"
+        tmp_path, platform(), HEALTH_LISTEN=free_address(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"
     ) as world:
         name = type(world.platform).__name__.lower()
         async with monitored(world) as session:
@@ -131,7 +140,7 @@ async def test_a_bot_that_hears_nothing_is_not_ready(tmp_path: Path) -> None:
     """And is again once it does."""
     telegram = Telegram()
     async with (
-        World(tmp_path, telegram, HEALTH_LISTEN=ANYWHERE) as world,
+        World(tmp_path, telegram, HEALTH_LISTEN=free_address()) as world,
         monitored(world) as session,
     ):
         await ready(session)
@@ -185,8 +194,7 @@ async def test_each_role_says_whether_it_is_ready(
     async with World(tmp_path, Telegram(), DATABASE_URL=postgres_server.url(name)) as world:
         async with AsyncExitStack() as stack:
             for role in ("listen", "listen", "work"):
-                with socket.create_server(("127.0.0.1", 0)) as free:
-                    address = f"127.0.0.1:{free.getsockname()[1]}"
+                address = free_address()
                 program = world.program("-m", "bots", role, HEALTH_LISTEN=address)
                 await stack.enter_async_context(program)
                 session = await stack.enter_async_context(
@@ -196,15 +204,3 @@ async def test_each_role_says_whether_it_is_ready(
                 assert (await ready(session))["checks"] == expected[role]
         assert "Traceback" not in world.log()
     postgres_server.drop(name)
-
-
-async def answering(session: aiohttp.ClientSession) -> None:
-    """Wait until it answers at all."""
-    async with asyncio.timeout(START_SECONDS):
-        while True:
-            try:
-                async with session.get("/healthz") as answer:
-                    assert answer.status == 200
-                    return
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.05)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Cluster:
     roles: Sequence[Role]
     kills: dict[Role, int] = field(default_factory=dict)
     _programs: list[Program] = field(default_factory=list)
+    _frozen: list[Program] = field(default_factory=list)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
@@ -45,6 +47,21 @@ class Cluster:
         await self._programs[number].kill()
         self.kills[role] = self.kills.get(role, 0) + 1
         self._programs[number] = await self._start(role)
+
+    async def freeze_one(self, rng: random.Random, *, seconds: float) -> None:
+        """Let a process stand still for so long, as one that is cut off, and then go on."""
+        program = rng.choice(self._programs)
+        program.send(signal.SIGSTOP)
+        self._frozen.append(program)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.thaw()
+
+    def thaw(self) -> None:
+        """Let what stands still go on."""
+        while self._frozen:
+            self._frozen.pop().send(signal.SIGCONT)
 
     async def disturb(
         self, rng: random.Random, *, pause: tuple[float, float], others: Sequence[Act] = ()

@@ -149,6 +149,17 @@ class Ledger:
         sql = "SELECT input, is_estimated FROM usage WHERE turn = ? AND purpose = ? ORDER BY id"
         return [(r["input"], bool(r["is_estimated"])) for r in self._all(sql, turn, purpose)]
 
+    @property
+    def budgets(self) -> Sequence[Row]:
+        """What is spent and held, by scope, subject and period."""
+        return self._all("SELECT * FROM budget")
+
+    @property
+    def spent(self) -> int:
+        """All tokens in the ledger."""
+        [row] = self._all("SELECT COALESCE(SUM(input + output), 0) AS tokens FROM usage")
+        return int(row["tokens"])
+
     def memory_problems(self, ref: str) -> list[str]:
         """Return what is wrong unless a summary stands for what a chat's memory begins after."""
         (chat,) = self._all("SELECT * FROM chat WHERE ref = ?", ref)

@@ -1,0 +1,258 @@
+"""What only PostgreSQL is asked: collisions, restarts, signals between processes, leading."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from core.errors import StoreError
+from core.store import DatabaseStore, leading, open_store
+from core.store.postgres import MOST_TRIES, PostgresDatabase, open_postgres
+from core.store.schema import MIGRATIONS
+from core.store.tx import Signal, Tx
+from core.types import Outcome, Transcript, Usage
+from tests.core.conftest import prepared
+from tests.core.stand_ins import CHAT, StandInClock, incoming
+from tests.core.storing import put, read, take_turn
+from tests.servers.postgres import PostgresServer
+
+
+@pytest.fixture
+async def url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """URL of an empty database."""
+    name = await prepared(postgres_server)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[PostgresDatabase]:
+    """The database of a first process."""
+    opened = await open_postgres(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(url: str) -> AsyncIterator[PostgresDatabase]:
+    """The same database, of a second process."""
+    opened = await open_postgres(url)
+    yield opened
+    await opened.close()
+
+
+def learn(tx: Tx, model: str, value: int) -> None:
+    """Store something."""
+    tx.run("INSERT INTO calibration (model, millionths) VALUES (?, ?)", model, value)
+
+
+def learned(tx: Tx) -> list[str]:
+    """Return what was stored."""
+    return [row["model"] for row in tx.all("SELECT model FROM calibration ORDER BY model")]
+
+
+async def test_transactions_that_block_one_another_are_run_again(
+    database: PostgresDatabase,
+) -> None:
+    """Two that lock the same rows in turn both come to their end, once."""
+    await database.run(learn, "a", 0)
+    await database.run(learn, "b", 0)
+
+    def raise_both(tx: Tx, first: str, second: str) -> None:
+        for model in (first, second):
+            tx.run("UPDATE calibration SET millionths = millionths + 1 WHERE model = ?", model)
+            tx.all("SELECT pg_sleep(0.05)")
+
+    await asyncio.gather(*(database.run(raise_both, *pair) for pair in (("a", "b"), ("b", "a"))))
+    rows = await database.run(read, "SELECT millionths FROM calibration")
+    assert [row["millionths"] for row in rows] == [2, 2]
+
+
+async def test_what_collides_for_ever_is_an_error(
+    database: PostgresDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is given up after some attempts, and what it would have stored is not in the log."""
+    await database.run(learn, "a secret", 0)
+    tries = []
+
+    def collide(tx: Tx) -> None:
+        tries.append(1)
+        learn(tx, "a secret", 1)
+
+    with pytest.raises(StoreError) as caught:
+        await database.run(collide)
+    assert len(tries) == MOST_TRIES
+    assert caught.value.__cause__ is None
+    assert "secret" not in caplog.text + str(caught.value)
+
+
+async def test_a_failing_job_leaves_nothing(database: PostgresDatabase) -> None:
+    """What it did before it failed is undone, whatever it raised."""
+
+    def fail(tx: Tx) -> None:
+        learn(tx, "a", 1)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.run(fail)
+    with pytest.raises(StoreError, match="log of the bot"):
+        await database.run(read, "SELECT nothing FROM nowhere")
+    assert await database.run(learned) == []
+
+
+async def test_a_restart_is_survived(
+    postgres_server: PostgresServer, database: PostgresDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the server is away there is a clear error; then it goes on, with all that was."""
+    await database.run(learn, "before", 1)
+    postgres_server.restart()
+    await database.run(learn, "after", 1)
+    postgres_server.stop()
+    with pytest.raises(StoreError, match="cannot be reached"):
+        await database.run(learn, "during", 1)
+    postgres_server.start()
+    assert await database.run(learned) == ["after", "before"]
+    assert "refused" in caplog.text
+    assert "in-no-log" not in caplog.text
+
+
+async def test_a_server_that_is_not_there_is_told_at_once() -> None:
+    """Opening fails with a sentence that can be shown."""
+    with pytest.raises(StoreError, match="cannot be reached"):
+        await open_store("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+async def test_a_newer_database_is_not_touched(url: str) -> None:
+    """Its tables may mean something else."""
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE version SET number = %s", [len(MIGRATIONS) + 1])
+    with pytest.raises(StoreError, match="newer version"):
+        await open_store(url)
+
+
+async def test_many_processes_may_open_it_first(postgres_server: PostgresServer) -> None:
+    """The tables are made once."""
+    name = postgres_server.create()
+    url = postgres_server.url(name)
+    opened = await asyncio.gather(*(open_store(url) for _ in range(4)))
+    for store in opened:
+        await store.close()
+    postgres_server.drop(name)
+
+
+async def test_what_no_text_can_hold_is_replaced(database: PostgresDatabase) -> None:
+    """A zero byte and half of a surrogate pair cost a sign each, not the message."""
+    await database.run(learn, "a\0b\ud83dc", 1)
+    assert await database.run(learned) == ["a\ufffdb\ufffdc"]
+
+
+async def test_signals_reach_every_process(
+    postgres_server: PostgresServer, database: PostgresDatabase, other: PostgresDatabase
+) -> None:
+    """Of a chat that becomes ready, of one that is to stop; also after a restart."""
+    heard: asyncio.Queue[Signal] = asyncio.Queue()
+    watching = asyncio.create_task(other.watch(heard.put_nowait))
+    assert await asyncio.wait_for(heard.get(), 10) is None  # what was missed before
+    await database.tell(("desk", "1"))
+    assert await asyncio.wait_for(heard.get(), 10) == ("desk", "1")
+    await DatabaseStore(database).put(incoming(1, "hi", chat=CHAT), "message")
+    assert await asyncio.wait_for(heard.get(), 10) is None
+    postgres_server.restart()
+    assert await asyncio.wait_for(heard.get(), 10) is None
+    watching.cancel()
+    await asyncio.wait({watching})
+
+
+async def test_another_leads_when_the_leader_is_gone(
+    database: PostgresDatabase, other: PostgresDatabase
+) -> None:
+    """One at a time under a name; whoever leaves is followed at once, other names are free."""
+    order = []
+
+    async def follow() -> None:
+        async with other.lead("desk"):
+            order.append("other")
+
+    async with database.lead("desk") as lost, database.lead("phone"):
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(0)
+        order.append("first")
+        assert not lost.is_set()
+    await asyncio.wait_for(following, 10)
+    assert order == ["first", "other"]
+
+
+async def test_a_leader_that_is_cut_off_knows_it(
+    postgres_server: PostgresServer,
+    database: PostgresDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It stops before another can lead."""
+    monkeypatch.setattr(leading, "LEAD_SECONDS", 0.5)
+    monkeypatch.setattr(leading, "RENEW_SECONDS", 0.05)
+    async with database.lead("desk") as lost:
+        postgres_server.stop()
+        await asyncio.wait_for(lost.wait(), 10)
+        postgres_server.start()
+
+
+async def test_a_leader_that_was_followed_knows_it(
+    database: PostgresDatabase, other: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have stood still for longer than it led."""
+    monkeypatch.setattr(leading, "RENEW_SECONDS", 0.05)
+    async with database.lead("desk") as lost:
+        await other.run(read, "UPDATE lead SET who = 'another' RETURNING name")
+        await asyncio.wait_for(lost.wait(), 10)
+
+
+async def test_waiting_to_lead_outlasts_a_restart(
+    postgres_server: PostgresServer,
+    database: PostgresDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that is away is asked again."""
+    monkeypatch.setattr(leading, "RENEW_SECONDS", 0.05)
+    postgres_server.stop()
+
+    async def lead() -> None:
+        async with database.lead("desk"):
+            pass
+
+    leading_soon = asyncio.create_task(lead())
+    await asyncio.sleep(0)
+    await asyncio.to_thread(postgres_server.start)
+    await asyncio.wait_for(leading_soon, 10)
+
+
+async def test_wiped_tables_are_cleaned(
+    postgres_server: PostgresServer, database: PostgresDatabase
+) -> None:
+    """Once, after something was deleted for good; a server that is away is told."""
+    await database.run(lambda tx: tx.wipe())
+    await database.tidy()
+    assert not await database.run(read, "SELECT * FROM chore")
+    await database.tidy()
+    postgres_server.stop()
+    with pytest.raises(StoreError):
+        await database.tidy()
+    postgres_server.start()
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+async def test_a_commit_of_which_nobody_heard_counts_once(
+    store: DatabaseStore, clock: StandInClock
+) -> None:
+    """A turn that is finished again is entered once, and its answer is the same."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    usage = (Usage(purpose="chat", model="m", input=5, output=2, cost=7),)
+    heard = Transcript(text="hm", usage=usage)
+    await store.heard(lease, turn, 0, heard)
+    await store.heard(lease, turn, 0, heard)
+    outcome = Outcome(text="yes", usage=usage)
+    first = await store.finish(lease, turn, outcome)
+    assert await store.finish(lease, turn, outcome) == first
+    rows = await store._run(read, "SELECT COUNT(*) AS calls FROM usage")
+    assert rows[0]["calls"] == 2
