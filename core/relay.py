@@ -22,6 +22,7 @@ from core.errors import (
     LeaseLostError,
     StoreError,
 )
+from core.heart import beat
 from core.protocols import Bot, Store
 from core.reply import Clearance, Reply
 from core.told import tell, working_on
@@ -350,21 +351,9 @@ class Relay:
         task.add_done_callback(self._background.discard)
 
     async def _beat(self) -> None:
-        """Renew all leases in time; what is shown waits while that fails for long."""
-        pause = self._pace.heartbeat
-        self._clearance.renew(time.monotonic())
-        while True:
-            await asyncio.sleep(pause)
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(self._pace.heartbeat):
-                    await self._renew()
-            except (StoreError, TimeoutError) as error:
-                log.warning("cannot renew leases: %s", error or "no answer")
-                pause = min(self._pace.store, self._pace.heartbeat)
-            else:
-                pause = self._pace.heartbeat
-                self._clearance.renew(began)
+        pace = self._pace
+        again = min(pace.store, pace.heartbeat)
+        await beat(self._renew, self._clearance, every=pace.heartbeat, again=again)
 
     async def _renew(self) -> None:
         tasks = {held.lease.chat_id: held.task for held in self._held.values() if held.task}

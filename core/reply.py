@@ -24,8 +24,8 @@ class Clearance:
         self._renewed = asyncio.Event()
 
     def renew(self, at: float) -> None:
-        """Be sure again from a time on, on the monotonic clock."""
-        self._renewed_at = at
+        """Be sure from a time on, on the monotonic clock; one before the last changes nothing."""
+        self._renewed_at = max(at, self._renewed_at)
         self._renewed.set()
 
     async def wait(self) -> None:

@@ -21,7 +21,8 @@ def main() -> None:
     benches = _benches()
     if len(sys.argv) > 1 and sys.argv[1] in benches:
         name = sys.argv.pop(1)
-        runpy.run_module(f"tests.bench.{name}", run_name="__main__")
+        # Some start processes, which have to find by name what they are to run.
+        runpy.run_module(f"tests.bench.{name}", run_name="__main__", alter_sys=True)
         return
     for name, text in benches.items():
         sys.stdout.write(f"python -m tests.bench {name:8}  {text}\n")

@@ -1,6 +1,7 @@
 """Who holds a chat: leases that are renewed, doubted and lost."""
 
 import asyncio
+import time
 from typing import cast
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from core.errors import LeaseLostError, StoreError
 from core.protocols import Store
 from core.relay import Pace
+from core.reply import Clearance
 from core.types import Lease, Outgoing, Turn
 from tests.core.house import Faulty, Gate, House, failing
 from tests.core.stand_ins import (
@@ -69,6 +71,14 @@ async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:
         assert await house.bot.until(1) == ["half whole"]
 
 
+async def take_over(store: Store) -> tuple[Lease, Turn]:
+    """Be another worker, who takes the chat."""
+    await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
+    [(lease, turn)], _ = await store.lease(["desk"], 1)
+    assert isinstance(turn, Turn)
+    return lease, turn
+
+
 async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
     """When another worker took the chat, the late one writes nothing and ends."""
     gate = Gate()
@@ -78,9 +88,7 @@ async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
     async def lose() -> None:
         if gate.reached.is_set() and not lost.is_set():
             lost.set()
-            await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
-            [(lease, turn)], _ = await store.lease(["desk"], 1)
-            assert isinstance(turn, Turn)
+            lease, turn = await take_over(store)
             await store.release(lease, turn=turn)
 
     fault.before["renew"] = lose
@@ -93,6 +101,44 @@ async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
         await house.bot.until(1)
         assert await house.ask("ho") == "half whole"
     assert house.bot.texts() == ["half whole", "half whole"]
+
+
+async def test_a_renewal_that_is_late_counts(store: Store) -> None:
+    """Who hears late that the chat is lost stops, though another renewal was tried meanwhile."""
+    gate = Gate()
+    first, tried, late, never = (asyncio.Event() for _ in range(4))
+    fault, used = faulty(store)
+
+    async def wait() -> None:
+        if not gate.reached.is_set():
+            return
+        if first.is_set():
+            tried.set()
+            await never.wait()
+        first.set()
+        await late.wait()
+
+    fault.before["renew"] = wait
+    house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01, store=0.01))
+    async with house.running():
+        await house.say("hi")
+        await asyncio.wait_for(tried.wait(), 10)
+        lease, turn = await take_over(store)
+        late.set()
+        await fault.until("release", 1)
+        await store.release(lease, turn=turn)
+        gate.opened.set()
+        assert await house.bot.until(1) == ["half whole"]
+    assert len(house.model.prompts) == 2
+
+
+async def test_who_is_sure_stays_sure() -> None:
+    """A renewal that began before another and ends after it takes nothing back."""
+    clearance = Clearance(60)
+    now = time.monotonic()
+    clearance.renew(now)
+    clearance.renew(now - 3600)
+    await asyncio.wait_for(clearance.wait(), 10)
 
 
 @pytest.mark.parametrize("step", ["finish", "next"])
