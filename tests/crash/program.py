@@ -70,6 +70,11 @@ class Program:
         return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._running.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._running.returncode is None
