@@ -153,6 +153,13 @@ class House:
         await self.say(text, **fields)
         return (await self.bot.until(count + 1))[count]
 
+    async def talk(self, text: str = "", **fields: object) -> str:
+        """Ask, and wait until what follows an answer is done: a memory that is folded, say."""
+        answer = await self.ask(text, **fields)
+        while tasks := self.relay._background:
+            await asyncio.wait(tasks, timeout=10)
+        return answer
+
     async def put(self, text: str, kind: Kind = "message", **fields: object) -> None:
         """Store a message without telling the relay."""
         await self.store.put(self.message(text, **fields), kind)  # type: ignore[arg-type]

@@ -25,9 +25,6 @@ from tests.core.stand_ins import (
 )
 from tests.core.storing import ledger
 
-# Its tests count on a memory that is folded before the next question is read.
-pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-
 
 @pytest.fixture
 def clock() -> None:
@@ -49,7 +46,7 @@ async def test_old_history_is_folded_into_a_summary(store: Store) -> None:
     house = House(store=store, model=talker(100, summary="Ann likes tea"), context_tokens=1024)
     async with house.running():
         for number in range(12):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
     last = chats(house.model)[-1]
     assert last[1].content.startswith(EARLIER + "Ann likes tea")
     assert last[2].role == "user"
@@ -67,7 +64,7 @@ async def test_notes_are_asked_for_below_the_last_prompt(store: Store) -> None:
     house = House(store=store, model=talker(100), context_tokens=1024)
     async with house.running():
         for number in range(12):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
     prompts = [[(m.role, m.content) for m in prompt] for prompt in house.model.prompts]
     for number, prompt in enumerate(house.model.prompts):
         if is_summary(prompt):
@@ -84,7 +81,7 @@ async def test_notes_are_added_until_they_fill_half_of_their_room(store: Store) 
     house = House(store=store, model=model, models=("gpt-4o",), context_tokens=1024)
     async with house.running():
         for number in range(30):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
     requests = [prompt[-1].content for prompt in summaries(house.model)]
     assert ADDING not in requests[0]
     assert ANEW not in requests[0]
@@ -110,7 +107,7 @@ async def test_without_a_model_excerpts_are_kept(store: Store, error: ModelError
     house = House(store=store, model=StandInModel(script), context_tokens=1024)
     async with house.running():
         for number in range(8):
-            await house.ask(f"fact {number}")
+            await house.talk(f"fact {number}")
     summary = chats(house.model)[-1][1].content
     assert summary.startswith(EARLIER + "- fact 0\n- fact 1")
 
@@ -129,7 +126,7 @@ async def test_excerpts_tell_who_spoke(store: Store) -> None:
     house = House(store=store, model=StandInModel(script), context_tokens=1024)
     async with house.running():
         for number in range(8):
-            await house.ask(f"fact {number}", chat=GROUP, person=(ANN, BOB)[number % 2])
+            await house.talk(f"fact {number}", chat=GROUP, person=(ANN, BOB)[number % 2])
     summary = chats(house.model)[-1][1].content
     assert summary.startswith(EARLIER + "- Ann: fact 0\n- Bob: fact 1")
     asking = summaries(house.model)[0]
@@ -144,7 +141,7 @@ async def test_a_window_too_small_to_sum_up_in_is_excerpted(store: Store) -> Non
     assert LEAST_PROMPT <= house.memory.budget(["x"]).prompt < 130
     async with house.running():
         for number in range(6):
-            await house.ask(f"fact {number}")
+            await house.talk(f"fact {number}")
     assert len(house.model.prompts) == 6
     assert not await ledger(store, "summary")
 
@@ -154,7 +151,7 @@ async def test_folding_takes_in_what_came_meanwhile(store: Store) -> None:
     house = House(store=store, model=talker(100))
     async with house.running():
         for number in range(8):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
     window = await store.window(1, start=0)
     before = ChatState(total=window[-1].total - 200)  # as it was when the last turn began
     memory = Memory(store, context_tokens=600)
@@ -171,7 +168,7 @@ async def test_with_nothing_old_nothing_is_folded(store: Store) -> None:
     """All of a short history stays, whatever its length was thought to be."""
     house = House(store=store)
     async with house.running():
-        await house.ask("hi")
+        await house.talk("hi")
         state = ChatState(total=1_000_000)
         asked = await weighed(Message(role="user", content="q"))
         recalled = await house.memory.recall(
@@ -188,7 +185,7 @@ async def test_a_stretch_is_paid_for_once(store: Store) -> None:
     house = House(store=store, model=talker(100))
     async with house.running():
         for number in range(8):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
     memory = Memory(store, context_tokens=600)
     state = ChatState(total=(await store.window(1, start=0))[-1].total)
     asked = await weighed(Message(role="user", content="q"))
@@ -203,7 +200,7 @@ async def test_notes_that_nobody_may_pay_for_are_excerpts(store: Store) -> None:
     house = House(store=store, model=talker(100))
     async with house.running():
         for number in range(8):
-            await house.ask(f"fact {number}")
+            await house.talk(f"fact {number}")
     poor = Spending(store, caps={("chat", "day", "tokens"): 1})
     memory = Memory(store, context_tokens=1024)
     state = ChatState(total=(await store.window(1, start=0))[-1].total)
@@ -214,7 +211,7 @@ async def test_notes_that_nobody_may_pay_for_are_excerpts(store: Store) -> None:
     assert not summaries(house.model)
     again = House(store=store, first=20)
     async with again.running():
-        await again.ask("and?")
+        await again.talk("and?")
     assert again.model.prompts[0][1].content.startswith(EARLIER + "- fact 0\n- fact 1")
 
 
@@ -222,10 +219,10 @@ async def test_a_long_text_is_there_for_the_next_question(store: Store) -> None:
     """What was just sent and answered is kept once, even where it fills most of the room."""
     house = House(store=store, model=talker(20), models=("gpt-4o",), context_tokens=1024)
     async with house.running():
-        await house.ask("hi")
-        await house.ask("word " * 700)
-        await house.ask("and now?")
-        await house.ask("and then?")
+        await house.talk("hi")
+        await house.talk("word " * 700)
+        await house.talk("and now?")
+        await house.talk("and then?")
     *_, now, then = chats(house.model)
     assert len(now[-3].content) > 3_000
     assert len(now) == 5
@@ -237,7 +234,7 @@ async def test_notes_fit_below_the_longest_persona(store: Store) -> None:
     house = House(store=store, model=talker(30))
     async with house.running():
         for number in range(9):
-            await house.ask(f"fact {number}")
+            await house.talk(f"fact {number}")
     memory = Memory(store, context_tokens=512)
     state = ChatState(total=(await store.window(1, start=0))[-1].total, summary="tea " * 90)
     asked = await weighed(Message(role="user", content="q"))
@@ -255,7 +252,7 @@ async def test_a_summary_of_nothing_is_none(store: Store) -> None:
     house = House(store=store, model=talker(100, summary=" "), context_tokens=1024)
     async with house.running():
         for number in range(8):
-            await house.ask(f"fact {number}")
+            await house.talk(f"fact {number}")
     assert chats(house.model)[-1][1].content.startswith(EARLIER + "- fact 0\n- fact 1")
 
 
@@ -271,7 +268,7 @@ async def test_what_is_summed_up_fits(store: Store, sizes: list[int], shown: int
     """Of a history far above the budget, the newest is told, the longest of it shortened."""
     house = House(store=store, model=talker(1))
     async with house.running():
-        await house.ask("hi")
+        await house.talk("hi")
     assert isinstance(store, DatabaseStore)
     total = await store._run(_fill, sizes)
     memory = Memory(store, context_tokens=1024)
