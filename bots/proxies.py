@@ -13,7 +13,12 @@ def system_proxy(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if host in _OWN_MACHINE or proxy_bypass(host):
+    if is_own_machine(url) or proxy_bypass(host):
         return None
     proxy = getproxies().get(parts.scheme, "")
     return proxy if proxy.startswith("http") else None
+
+
+def is_own_machine(url: str) -> bool:
+    """Return whether a server runs on this machine, so that no proxy stands between."""
+    return urlsplit(url).hostname in _OWN_MACHINE

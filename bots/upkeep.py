@@ -45,12 +45,14 @@ async def _examine(chosen: BotSettings) -> int:
 
 
 def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
-    from bots import checkup  # noqa: PLC0415 - only for this
+    from bots import checkup, network_checkup  # noqa: PLC0415 - only for this
     from core.checkup import (  # noqa: PLC0415 - only for this
         check_chat,
         check_prices,
         check_speech,
     )
+    from core.store.checkup import check_database  # noqa: PLC0415 - only for this
+    from core.surroundings import check_disk, check_fonts  # noqa: PLC0415 - only for this
 
     checks: dict[str, doctor.Check] = {
         "platforms": checkup.check_platforms,
@@ -65,7 +67,16 @@ def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
         from bots.discord.checkup import check_discord  # noqa: PLC0415 - the SDK takes its time
 
         checks["discord"] = check_discord
-    return checks | {"chat": check_chat, "speech": check_speech, "prices": check_prices}
+    return checks | {
+        "chat": check_chat,
+        "speech": check_speech,
+        "prices": check_prices,
+        "database": check_database,
+        "disk": check_disk,
+        "clock": network_checkup.check_clock,
+        "proxies": network_checkup.check_proxies,
+        "fonts": check_fonts,
+    }
 
 
 def write_usage(chosen: BotSettings, _: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import Literal
 Scope = Literal["user", "chat", "all"]
 Span = Literal["day", "month"]
 Unit = Literal["usd", "tokens"]
-By = Literal["day", "person", "chat", "model", "purpose", "all"]
+By = Literal["day", "month", "person", "chat", "model", "purpose", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ class Total:
     """A sum of paid calls.
 
     Attributes:
-        id: What it is the sum of: a day (2026-11-21), a person's id, a chat's id in the store, a
-            model; empty for everything.
+        id: What it is the sum of: a day (2026-11-21) or month (2026-11), a person's id, a chat's
+            id in the store, a model; empty for everything.
         name: The same for people.
         cached: The part of `input` billed as a repeated prefix.
         cost: Of the calls whose price was known.

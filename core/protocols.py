@@ -194,7 +194,7 @@ class Store(Protocol):
 
         Returns:
             Each lease with the first piece of its work, and the seconds until the next chat
-            becomes ready (at most a minute).
+            becomes ready (five, at most).
         """
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
@@ -369,11 +369,11 @@ class Store(Protocol):
         person: str | None = None,
         chat: int | None = None,
     ) -> list[Total]:
-        """Return sums of the ledger, the dearest first; those of days in their order.
+        """Return sums of the ledger, the dearest first; those of days and months in their order.
 
         Args:
             by: What each is the sum of.
-            since: The first day; None for all.
+            since: The first day; None for all. Of months, the one it lies in is there as a whole.
             person: Only theirs.
             chat: Only of this chat, by its id in the store.
         """

@@ -52,6 +52,7 @@ async def test_everything_is_looked_at(
     subjects = {line[9:].split()[0] for line in text.splitlines() if line[:1] in "owf" and line}
     # A key that both use is told of once.
     expected = {"platforms", "access", "telegram", "discord", "chat", "prices"}
+    expected |= {"database", "disk", "clock", "proxies", "fonts"}
     assert subjects == expected | ({"speech"} if is_key_good else set())
     assert "sk-wrong" not in text
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from core.charts import Bar, Chart, Share, draw
 from core.commands.called import Answered, Called
@@ -32,27 +33,26 @@ async def usage(called: Called) -> Answered:
     whose = next((word for word in words if word in WHOSE), "me")
     if whose == "everyone" and not called.rooms.access.is_owner(called.turn.person.id):
         return "What everybody spends is for my owner only."
-    since, store = _since(period), called.rooms.store
-    person = called.turn.person.id if whose == "me" else None
-    chat = called.lease.chat_id if whose == "chat" else None
-    everything = await store.totals("all", since=since, person=person, chat=chat)
+    read = partial(
+        called.rooms.store.totals,
+        since=_since(period),
+        person=called.turn.person.id if whose == "me" else None,
+        chat=called.lease.chat_id if whose == "chat" else None,
+    )
+    everything = await read("all")
     if not everything or not everything[0].calls:
         return "Nothing was spent yet."
     lines = [f"**{_titles(whose, period)}**: {_line(everything[0])}"]
     shown: Sequence[By] = ("model", "person", "chat") if whose == "everyone" else ("model",)
-    sums = {
-        by: await store.totals(by, since=since, person=person, chat=chat)
-        for by in {*shown, _BY[whose]}
-    }
+    sums = {by: await read(by) for by in {*shown, _BY[whose]}}
     lines += [f"\nBy {by}:\n\n{_list(sums[by])}" for by in shown]
-    if levels := await store.levels(called.purse.limits):
+    if levels := await called.rooms.store.levels(called.purse.limits):
         lines.append("\nLeft:\n\n" + "\n".join(f"- {_left(level)}" for level in levels))
-    days = await store.totals("day", since=since, person=person, chat=chat)
     who, when = _titles(whose, period).split(", ")
     chart = Chart(
         title=who,
         subtitle=when,
-        bars=_bars(days, since),
+        bars=await _bars(read, _since(period)),
         shares=[_share(row) for row in sums[_BY[whose]]],
         heading="Models" if whose == "me" else "People",
         limit=_day_limit(levels, whose) if period in {"day", "month"} else None,
@@ -62,30 +62,45 @@ async def usage(called: Called) -> Answered:
     return Outcome(text="\n".join(lines), files=(image,))
 
 
-def _bars(days: Sequence[Total], since: date | None) -> list[Bar]:
-    """Return a bar for every day, also of those without use; for every month of a long time."""
+async def _bars(read: Callable[[By], Awaitable[list[Total]]], since: date | None) -> list[Bar]:
+    """Return a bar for every day since then, or since the first use; of a long time, by month."""
     today = datetime.now().astimezone().date()
-    first = since or date.fromisoformat(days[0].id)
+    first = since or date.fromisoformat(f"{(await read('month'))[0].id}-01")
     is_long = (today - first).days > MOST_DAYS
-    bars: dict[str, Bar] = {}
-    sums = {day.id: day for day in days}
-    for ordinal in range(first.toordinal(), today.toordinal() + 1):
-        day = date.fromordinal(ordinal)
-        key = f"{day:%b %y}" if is_long else f"{day.day}"
-        bar = bars.get(key, Bar(label=key))
-        bars[key] = _added(bar, sums[day.isoformat()]) if day.isoformat() in sums else bar
-    return list(bars.values())
+    sums = await read("month" if is_long else "day")
+    return bars(sums, first, today, is_long=is_long)
 
 
-def _added(bar: Bar, day: Total) -> Bar:
-    is_unknown = day.unpriced == day.calls and not bar.cost
+def bars(sums: Sequence[Total], first: date, last: date, *, is_long: bool) -> list[Bar]:
+    """Return a bar for every day between two, both included, also for those without use.
+
+    Args:
+        sums: Of days, or of months.
+        first: The first day.
+        last: The last.
+        is_long: There is a bar for every month instead.
+    """
+    days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+    if is_long:
+        labels = {f"{day:%Y-%m}": f"{day:%b %y}" for day in days}
+    else:
+        labels = {day.isoformat(): f"{day.day}" for day in days}
+    found = {total.id: total for total in sums}
+    return [
+        _bar(label, found[key]) if key in found else Bar(label=label)
+        for key, label in labels.items()
+    ]
+
+
+def _bar(label: str, total: Total) -> Bar:
+    is_unknown = total.unpriced == total.calls
     return Bar(
-        label=bar.label,
-        cost=None if is_unknown else (bar.cost or 0) + day.cost,
-        is_partial=not is_unknown and (bar.is_partial or bool(day.unpriced)),
-        input=bar.input + day.input,
-        cached=bar.cached + day.cached,
-        output=bar.output + day.output,
+        label=label,
+        cost=None if is_unknown else total.cost,
+        is_partial=not is_unknown and bool(total.unpriced),
+        input=total.input,
+        cached=total.cached,
+        output=total.output,
     )
 
 

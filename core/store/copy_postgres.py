@@ -44,7 +44,7 @@ class PostgresSource:
 
     def rows(self, table: Table) -> Generator[Values]:
         """Yield the rows of a table, in no order."""
-        with _explained():
+        with explained():
             yield from _rows(self._connection, table)
 
     def last_id(self, table: Table) -> int:
@@ -142,7 +142,7 @@ def postgres_source(url: str, *, is_locked: bool = False) -> Iterator[PostgresSo
     Raises:
         StoreError: It cannot be read, is from a newer version, or in use.
     """
-    with _explained(), closing(_connect(url)) as connection:
+    with explained(), closing(connect(url)) as connection:
         if is_locked:
             _lock(connection)
             _check_idle(connection)
@@ -158,7 +158,7 @@ def postgres_target(url: str) -> Iterator[PostgresTarget]:
     Raises:
         StoreError: It cannot be written, or a bot runs on it.
     """
-    with _explained(), closing(_connect(url)) as connection:
+    with explained(), closing(connect(url)) as connection:
         _lock(connection)
         target = PostgresTarget(connection)
         _check_idle(connection)
@@ -171,7 +171,7 @@ def check_postgres(url: str) -> None:
     Raises:
         StoreError: It is not, or has not.
     """
-    with _explained(), closing(_connect(url)) as connection:
+    with explained(), closing(connect(url)) as connection:
         if PostgresSource(connection).version < NEWEST:
             raise StoreError(OLDER)
 
@@ -183,7 +183,7 @@ def postgres_query(url: str) -> Iterator[Query]:
     Raises:
         StoreError: It cannot be read.
     """
-    with _explained(), closing(_connect(url)) as connection:
+    with explained(), closing(connect(url)) as connection:
         PostgresSource(connection)  # it is there
         connection.commit()
         connection.autocommit = True
@@ -191,7 +191,12 @@ def postgres_query(url: str) -> Iterator[Query]:
         yield lambda sql, *values: cursor.execute(sql.replace("?", "%s"), values).fetchall()
 
 
-def _connect(url: str) -> Connection:
+def connect(url: str) -> Connection:
+    """Connect, with patience for long queries.
+
+    Raises:
+        StoreError: That is not possible; says why, without a password.
+    """
     try:
         connection = psycopg.connect(url, row_factory=dict_row, **OPTIONS)
         connection.execute(_PATIENCE)
@@ -308,7 +313,7 @@ def _number(connection: Connection, sql: str) -> int:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn the server's errors into ours, without what was to be stored: they may quote it."""
     try:
         yield

@@ -88,7 +88,7 @@ def _calls(tx: Tx, before: int) -> int:
 
 def _sums(tx: Tx, before: int) -> int:
     """Let the sums of days lose their names."""
-    rows = tx.all(
+    rows = tx.lock(
         "SELECT * FROM usage_day WHERE person <> 'anonymous' AND day < ? ORDER BY day LIMIT ?",
         day_of(before),
         SLICE,

@@ -58,8 +58,8 @@ def compact(
     Not if its start has moved from `old`, nor if the message that ended at `new` was replaced, nor
     if anything was deleted of what the summary was made from.
     """
-    settle(tx, hold, usage)
     spend(tx, chat, "", usage, None)
+    settle(tx, hold, usage)
     return bool(
         tx.run(
             "UPDATE chat SET start = ?, summary = ?, summarised_at = ? WHERE id = ? AND start = ?"

@@ -23,7 +23,7 @@ COLUMNS = (
     "usd",
     "is_estimated",
 )
-PAGE = 5000
+PAGE = 1000
 _CALLS = (
     "SELECT usage.id, usage.created_at, usage.person, COALESCE(person.name, ''),"
     " platform || ':' || ref, purpose, usage.model, input, cached, output, milliseconds, cost,"

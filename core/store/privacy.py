@@ -143,7 +143,7 @@ def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
         int(is_theirs),
     )
     sums = f"SELECT * FROM usage_day WHERE {whose}"
-    for row in tx.all(sums, chat, person, int(is_theirs)):
+    for row in tx.lock(sums, chat, person, int(is_theirs)):
         rename(tx, row, person=ANONYMOUS, chat=target)
 
 

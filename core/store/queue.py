@@ -20,7 +20,7 @@ from core.types import (
 )
 
 LEASE_MS = 15_000
-LONGEST_WAIT_MS = 60_000
+LONGEST_WAIT_MS = 5_000  # also what another process told may be missed
 LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
 UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."

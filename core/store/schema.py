@@ -298,25 +298,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX usage_month_chat ON usage_month (chat_id, month)",
         "CREATE INDEX usage_month_person ON usage_month (person, month)",
-        # Everybody's, by day.
-        """
-        CREATE TABLE usage_all (
-            day BIGINT PRIMARY KEY,
-            calls BIGINT NOT NULL,
-            input BIGINT NOT NULL,
-            cached BIGINT NOT NULL,
-            output BIGINT NOT NULL,
-            milliseconds BIGINT NOT NULL,
-            cost BIGINT NOT NULL,
-            unpriced BIGINT NOT NULL
-        )
-        """,
-        """
-        INSERT INTO usage_all
-        SELECT day, SUM(calls), SUM(input), SUM(cached), SUM(output), SUM(milliseconds),
-            SUM(cost), SUM(unpriced)
-        FROM usage_day GROUP BY day
-        """,
     ),
     (
         # When the minute began in which somebody asks, how many of their turns were let pass in

@@ -24,7 +24,7 @@ _Job = tuple[asyncio.Future[Any], Callable[[Tx], Any]]
 HOUR_MS = 60 * 60 * 1000
 # What is written anew in 0.7 s, on the disk of 2026-11: once an hour, it takes 0.02 % of the time.
 HOURLY_BYTES = 100_000_000
-# Until it is seen that an owner's command wrote to the file; a look takes 0.1 ms.
+# Until it is seen that an owner's command wrote to the file; a look takes 0.04 ms.
 LOOK_SECONDS = 1.0
 
 

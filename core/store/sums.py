@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from core.store.tx import Row, Tx
+from core.store.tx import Row, Tx, marks
 from core.types import Usage
 
 SUMMED = ("calls", "input", "cached", "output", "milliseconds", "cost", "unpriced")
@@ -23,19 +23,23 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
             *(chat, turn, person, call.purpose, call.model, *amounts),
             *(int(call.is_estimated), call.cost, tx.now),
         )
-        key = {"person": person, "chat_id": chat, "model": call.model, "purpose": call.purpose}
-        sums = {
-            "calls": 1,
-            "input": call.input,
-            "cached": call.cached,
-            "output": call.output,
-            "milliseconds": milliseconds,
-            "cost": call.cost or 0,
-            "unpriced": int(call.cost is None),
-        }
-        day = {"day": day_of(tx.now)}
-        _add_up(tx, day | key | sums)
-        _add(tx, "usage_all", day | sums)
+        _add_up(
+            tx,
+            {
+                "day": day_of(tx.now),
+                "person": person,
+                "chat_id": chat,
+                "model": call.model,
+                "purpose": call.purpose,
+                "calls": 1,
+                "input": call.input,
+                "cached": call.cached,
+                "output": call.output,
+                "milliseconds": milliseconds,
+                "cost": call.cost or 0,
+                "unpriced": int(call.cost is None),
+            },
+        )
 
 
 def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
@@ -43,12 +47,13 @@ def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
 
     Args:
         tx: The transaction.
-        row: Of usage_day.
+        row: Of usage_day, locked.
         person: Whose it becomes.
         chat: Where it is entered then.
     """
-    _add_up(tx, dict(row) | {name: -row[name] for name in SUMMED})
-    _add_up(tx, dict(row) | {"person": person, "chat_id": chat})
+    old = dict(row)
+    _add_up(tx, old | {name: -old[name] for name in SUMMED})
+    _add_up(tx, old | {"person": person, "chat_id": chat})
     for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
         tx.run(
             f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"
@@ -58,20 +63,20 @@ def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
 
 
 def _add_up(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Add to the sums of a day and its month; `row` names every column of usage_day."""
-    rest = {name: value for name, value in row.items() if name != "day"}
-    _add(tx, "usage_day", row)
-    _add(tx, "usage_month", {"month": _month(row["day"])} | rest)
+    """Add to the sums of a day and of its month; `row` has the columns of usage_day, in order.
 
-
-def _add(tx: Tx, table: str, row: Mapping[str, Any]) -> None:
-    key = ", ".join(name for name in row if name not in SUMMED)
-    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMMED)
-    tx.run(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-        f" ON CONFLICT ({key}) DO UPDATE SET {sums}",
-        *row.values(),
-    )
+    There are none that all chats share: others would wait for them.
+    """
+    _, *rest = row
+    values = [row[name] for name in rest]
+    sums = ", ".join(f"{name} = old.{name} + excluded.{name}" for name in SUMMED)
+    for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
+        tx.run(
+            f"INSERT INTO usage_{time} AS old ({time}, {', '.join(rest)})"
+            f" VALUES {marks(len(row), 1)}"
+            f" ON CONFLICT ({time}, person, chat_id, model, purpose) DO UPDATE SET {sums}",
+            *(number, *values),
+        )
 
 
 def month_of(day: date) -> int:

@@ -64,7 +64,7 @@ async def _live(
         happened["database killed"] += 1
         await asyncio.to_thread(server.kill)
         await asyncio.sleep(rng.uniform(0, 5))
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.revive)
 
     async def freeze(_: random.Random) -> None:
         happened[FROZEN] += 1
@@ -84,7 +84,9 @@ async def _live(
                 await asyncio.sleep(rng.expovariate(8))
     for task in weather:
         task.cancel()
-    await asyncio.wait(weather)
+    for result in await asyncio.gather(*weather, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
     await asyncio.to_thread(server.ensure)
     return happened
 

@@ -26,12 +26,12 @@ TURNS = 1_000_000
 PEOPLE, CHATS, MODELS = 200, 60, 3
 DAYS = 365
 READS = 15
-BYS: Sequence[By] = ("all", "model", "person", "chat", "day")
+BYS: Sequence[By] = ("all", "model", "person", "chat", "month", "day")
 # What `/usage year` asks for; here since the first of this month a year ago.
 SHOWN: dict[str, Sequence[By]] = {
-    "me": ("all", "model", "day"),
-    "chat": ("all", "model", "person", "day"),
-    "everyone": ("all", "model", "person", "chat", "day"),
+    "me": ("all", "model", "month"),
+    "chat": ("all", "model", "person", "month"),
+    "everyone": ("all", "model", "person", "chat", "month"),
 }
 MOST_MS = 100.0
 BEFORE = next(

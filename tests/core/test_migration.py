@@ -1,21 +1,29 @@
 """A database that an earlier version wrote is read by this one, with all that is in it."""
 
+import itertools
 import sqlite3
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from core.money import Limit
 from core.store import open_store
+from core.store.postgres import SERIAL
 from core.store.schema import MIGRATIONS
-from core.store.sums import month_of
 from tests.core.stand_ins import ANN, CHAT, incoming
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
 
 NOON = 1_700_000_000_000
 LEDGER = 1 + next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE usage_day" in "".join(m))
 MONTHS = next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE usage_month" in "".join(m))
+DAYS = (date(2100, 1, 1) - date(1970, 1, 1)).days
+SUMS = "VALUES (?, ?, 1, ?, 'chat', 1, 5, 4, 3, 2, ?, 1)"
 
 
 def earlier(path: Path, version: int) -> None:
@@ -72,26 +80,44 @@ async def test_an_earlier_database_goes_on(tmp_path: Path, version: int) -> None
         await store.close()
 
 
-async def test_sums_of_months_are_made_of_those_of_days(tmp_path: Path) -> None:
-    """Every day until 2100 counts in its month, and is there by itself."""
-    path = tmp_path / "causerie.db"
-    earlier(path, MONTHS)
-    days = range(date(1970, 1, 1).toordinal(), date(2100, 1, 1).toordinal())
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.executemany(
-            "INSERT INTO usage_day VALUES (?, ?, 1, ?, 'chat', 1, 5, 4, 3, 2, ?, 1)",
-            ((n, ANN.id, f"model {n % 2}", n % 7) for n in range(len(days))),
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A database as it was before there were sums of months, with one of each day until 2100."""
+    if request.param == "sqlite":
+        path = tmp_path / "causerie.db"
+        earlier(path, MONTHS)
+        connection = sqlite3.connect(path)
+        with connection:
+            sums = ((n, ANN.id, f"model {n % 2}", n % 7) for n in range(DAYS))
+            connection.executemany(f"INSERT INTO usage_day {SUMS}", sums)
+        connection.close()
+        return path
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.url(server.create())
+    with psycopg.connect(url) as database:
+        for statement in itertools.chain.from_iterable(MIGRATIONS[:MONTHS]):
+            database.execute(statement.replace("{serial}", SERIAL))
+        database.execute("CREATE TABLE version AS SELECT CAST(%s AS BIGINT) AS number", [MONTHS])
+        database.execute("INSERT INTO chat (platform, ref, is_private, title) VALUES ('','',1,'')")
+        database.execute(
+            "INSERT INTO usage_day SELECT n, %s, 1, 'model ' || mod(n, 2), 'chat', 1, 5, 4, 3, 2,"
+            " mod(n, 7), 1 FROM generate_series(0, %s) AS days (n)",
+            [ANN.id, DAYS - 1],
         )
-    connection.close()
-    await (await open_store(path)).close()
-    connection = sqlite3.connect(path)
-    found = connection.execute("SELECT month, SUM(calls), SUM(cost) FROM usage_month GROUP BY 1")
-    months = Counter(month_of(date.fromordinal(day)) for day in days)
-    costs = Counter[int]()
-    for number, day in enumerate(days):
-        costs[month_of(date.fromordinal(day))] += number % 7
-    assert found.fetchall() == [(month, months[month], costs[month]) for month in sorted(months)]
-    by_day = connection.execute("SELECT day, calls, input, cost FROM usage_all ORDER BY day")
-    assert by_day.fetchall() == [(n, 1, 5, n % 7) for n in range(len(days))]
-    connection.close()
+    return url
+
+
+async def test_sums_of_months_are_made_of_those_of_days(where: Path | str) -> None:
+    """Every day counts in its month."""
+    store = await open_store(where)
+    found = await store.totals("month", person=ANN.id)
+    await store.close()
+    calls, costs = Counter[str](), Counter[str]()
+    for number in range(DAYS):
+        month = f"{date(1970, 1, 1) + timedelta(days=number):%Y-%m}"
+        calls[month] += 1
+        costs[month] += number % 7
+    assert [(row.id, row.calls, row.cost) for row in found] == [
+        (month, calls[month], costs[month]) for month in sorted(calls)
+    ]
+    assert (found[1].input, found[1].cached, found[1].output) == (28 * 5, 28 * 4, 28 * 3)

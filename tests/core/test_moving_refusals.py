@@ -8,10 +8,12 @@ import pytest
 
 from core.errors import StoreError
 from core.store import moving, open_store
+from core.store.beside import beside
+from core.store.postgres import SERIAL
 from core.store.schema import MIGRATIONS
-from core.store.shape import tables
+from core.store.shape import statements
 from tests.core.contents import contents, execute
-from tests.core.places import KINDS, Kind, Place, copied, make, quiet
+from tests.core.places import KINDS, Kind, Place, make, quiet
 from tests.core.storing import put
 from tests.core.test_migration import earlier
 
@@ -69,19 +71,36 @@ async def test_a_backup_of_an_earlier_version_is_brought_up_to_date(
     assert execute(tmp_path / "backup.db", "PRAGMA user_version") == [(version,)]
 
 
-async def test_a_postgres_database_of_an_earlier_version_is_saved_as_it_is(
-    full: Path, place: Place, tmp_path: Path
+def test_a_postgres_database_of_an_earlier_version_is_saved_as_it_is(
+    place: Place, tmp_path: Path
 ) -> None:
     """So that the version that wrote it can read the backup."""
-    where = copied(full, "postgres", place)
-    version = 1 + next(n for n, m in enumerate(MIGRATIONS) if "CREATE TABLE lead" in "".join(m))
-    newer = [name for name in contents(where) if name not in {t.name for t in tables(version)}]
-    for name in newer:
-        execute(where, f"DROP TABLE {name}")
-    execute(where, f"UPDATE version SET number = {version}")  # noqa: S608
+    where, version = place("postgres"), 5
+    for statement in statements(SERIAL, until=version):
+        execute(where, statement)
+    execute(where, "CREATE TABLE version (number BIGINT NOT NULL)")
+    execute(where, "INSERT INTO version (number) VALUES (?)", version)
+    execute(where, "INSERT INTO chat (platform, ref, is_private, title) VALUES ('a', 'b', 0, 'c')")
     moving.backup(where, tmp_path / "backup.db", quiet)
     assert execute(tmp_path / "backup.db", "PRAGMA user_version") == [(version,)]
     assert contents(tmp_path / "backup.db") == contents(where)
+    with pytest.raises(StoreError, match="from an older version"):
+        asyncio.run(visit(where))
+    moving.migrate(where, tmp_path / "new.db", quiet)
+    assert contents(tmp_path / "new.db")["chat"][0]["title"] == "c"
+
+
+async def visit(where: Path | str) -> None:
+    """Open a database as a command does that runs beside a bot."""
+    async with beside(where):
+        pass
+
+
+def test_nothing_is_moved_onto_an_earlier_database(full: Path, tmp_path: Path) -> None:
+    """It holds something else."""
+    earlier(tmp_path / "old.db", 3)
+    with pytest.raises(StoreError, match="holds something else already"):
+        moving.migrate(full, tmp_path / "old.db", quiet)
 
 
 @pytest.mark.parametrize("kind", KINDS)

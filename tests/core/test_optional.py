@@ -36,3 +36,13 @@ def test_postgres_without_its_extra(tmp_path: Path) -> None:
         assert done.returncode == 2 or command[:1] == ["restore"], done.stderr
         assert "causerie[postgres]" in done.stderr or "is not a database" in done.stderr
         assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "bots", "doctor"],
+        env=environment,
+        cwd=tmp_path / "causerie",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "PostgreSQL needs the extra causerie[postgres]\n" in done.stdout

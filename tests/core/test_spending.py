@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from core.commands.spending import bars
 from core.models import Price
-from core.money import Limit
+from core.money import Limit, Total
 from core.protocols import Store
 from core.types import Delta, Message, ModelEvent, Restart, Usage, Voice
 from core.usage import Caps, dollars
@@ -183,6 +185,26 @@ async def test_usage_is_shown(store: Store) -> None:
         assert "By person:" in text
         assert "- Ann: " in text
         assert "- Bob" in text
+
+
+def test_a_bar_for_every_day_or_month() -> None:
+    """Also where two days have the same number, and for those on which nothing was used."""
+
+    def total(key: str, *, unpriced: int = 0) -> Total:
+        sums = {"calls": 2, "input": 10, "cached": 4, "output": 1, "seconds": 0.0, "cost": 7}
+        return Total(id=key, name=key, unpriced=unpriced, **sums)  # type: ignore[arg-type]
+
+    first, last = date(2026, 1, 30), date(2026, 3, 1)
+    found = bars([total("2026-01-30"), total("2026-02-28")], first, last, is_long=False)
+    assert [bar.label for bar in found] == ["30", "31", *(str(n) for n in range(1, 29)), "1"]
+    assert [bar.cost for bar in found if bar.input] == [7, 7]
+    sums = [total("2026-01", unpriced=1), total("2026-03", unpriced=2)]
+    found = bars(sums, first, last, is_long=True)
+    assert [(bar.label, bar.cost, bar.is_partial, bar.cached) for bar in found] == [
+        ("Jan 26", 7, True, 4),
+        ("Feb 26", 0, False, 0),
+        ("Mar 26", None, False, 4),
+    ]
 
 
 async def test_owners_set_limits(store: Store) -> None:

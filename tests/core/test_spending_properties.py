@@ -129,6 +129,7 @@ WHOSE: tuple[tuple[str | None, int | None], ...] = (
 KEYS: dict[By, Callable[[Row], str]] = {
     "all": lambda _: "",
     "day": lambda row: date.fromordinal(EPOCH + row["day"]).isoformat(),
+    "month": lambda row: date.fromordinal(EPOCH + row["day"]).isoformat()[:7],
     "person": lambda row: str(row["person"]),
     "chat": lambda row: str(row["chat_id"]),
     "model": lambda row: str(row["model"]),
@@ -169,13 +170,14 @@ def test_all_sums_agree(
 
 def compare(tx: Tx, since: date | None, person: str | None, chat: int | None) -> None:
     """Compare what is shown of some with the sums of days that it is made of."""
-    first = since.toordinal() - EPOCH if since else 0
-    rows = [
-        row
-        for row in tx.all("SELECT * FROM usage_day WHERE day >= ?", first)
-        if person in (None, row["person"]) and chat in (None, row["chat_id"])
-    ]
     for by, key in KEYS.items():
+        first = since.replace(day=1) if since and by == "month" else since
+        rows = [
+            row
+            for row in tx.all("SELECT * FROM usage_day")
+            if person in (None, row["person"]) and chat in (None, row["chat_id"])
+            if first is None or row["day"] >= first.toordinal() - EPOCH
+        ]
         expected: Counter[str] = Counter()
         for row in rows:
             for name in ("calls", "input", "output", "cost", "unpriced"):

@@ -102,9 +102,9 @@ async def test_lease_keeps_its_limit_and_tells_when_to_come_back(
     assert wait == 0
     work, wait = await store.lease(["desk"], 3)
     assert [lease.chat for lease, _ in work] == chats[3:]
-    assert wait == pytest.approx(15)
+    assert wait == pytest.approx(5)
     clock.move()
-    assert await store.lease(["none"], 3) == ([], 60)
+    assert await store.lease(["none"], 3) == ([], 5)
 
 
 async def test_one_worker_at_a_time_has_a_chat(store: Store, clock: StandInClock) -> None:

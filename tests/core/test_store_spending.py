@@ -1,6 +1,7 @@
 """The contract of every store: what is held, settled and limited, and the sums of the ledger."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -181,6 +182,27 @@ async def test_a_reset_races_with_calls(store: Store, clock: StandInClock) -> No
         store.reset(DAY),
     )
     assert (await left(store))["user day"] == 1_000 - 10 * 30
+
+
+async def test_sums_lose_their_names_once(store: Store, clock: StandInClock) -> None:
+    """Whoever else is at it at the same time, and whatever is entered meanwhile."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    models = tuple(replace(call(5), model=f"m{n}") for n in range(10))
+    await store.finish(lease, turn, Outcome(usage=models))
+    clock.move(3 * 24 * HOUR)
+    entered = replace(call(7), model="m3")
+    assert [await store.expire(1) for _ in range(2)] == [1, 10]  # the message, and the calls
+    await asyncio.gather(*(store.totals("all") for _ in range(20)))  # all are connected
+    await asyncio.gather(
+        *(store.expire(1) for _ in range(8)),
+        *(store.compact(1, old=0, new=0, summary="", usage=(entered,)) for _ in range(10)),
+        *(store.expire(1) for _ in range(8)),
+    )
+    by_person = {total.id: total for total in await store.totals("person")}
+    calls = {name: (total.calls, total.cost) for name, total in by_person.items()}
+    assert calls == {"anonymous": (10, 50), "": (10, 70)}
+    assert sum(total.cost for total in await store.totals("day")) == 120
 
 
 async def test_many_at_once_never_overshoot(store: Store) -> None:

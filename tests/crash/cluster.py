@@ -29,28 +29,42 @@ class Cluster:
     kills: dict[Role, int] = field(default_factory=dict)
     _programs: list[Program] = field(default_factory=list)
     _frozen: list[Program] = field(default_factory=list)
+    _tending: asyncio.Task[None] | None = None
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
         self._programs = [await self._start(role) for role in self.roles]
         platform = self.world.platform
         await platform.server.until(lambda: platform.is_listened_to, seconds=START_SECONDS)
+        self._tending = asyncio.create_task(self._tend())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._tending:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
         await self._open.aclose()
 
     async def kill_one(self, rng: random.Random) -> None:
-        """Kill a process at random, and start another in its place."""
+        """Kill a process at random."""
         number = rng.randrange(len(self.roles))
         role = self.roles[number]
         await self._programs[number].kill()
         self.kills[role] = self.kills.get(role, 0) + 1
-        self._programs[number] = await self._start(role)
+
+    async def _tend(self) -> None:
+        """Start another in the place of each that ended, as whoever supervises them does."""
+        while True:
+            for number, role in enumerate(self.roles):
+                if not self._programs[number].is_running:
+                    self._programs[number] = await self._start(role)
+            await asyncio.sleep(0.3)
 
     async def freeze_one(self, rng: random.Random, *, seconds: float) -> None:
         """Let a process stand still for so long, as one that is cut off, and then go on."""
         program = rng.choice(self._programs)
+        if not program.is_running:
+            return
         program.send(signal.SIGSTOP)
         self._frozen.append(program)
         try:
@@ -61,7 +75,9 @@ class Cluster:
     def thaw(self) -> None:
         """Let what stands still go on."""
         while self._frozen:
-            self._frozen.pop().send(signal.SIGCONT)
+            program = self._frozen.pop()
+            if program.is_running:
+                program.send(signal.SIGCONT)
 
     async def disturb(
         self, rng: random.Random, *, pause: tuple[float, float], others: Sequence[Act] = ()

@@ -69,6 +69,16 @@ class Program:
         status = Path(f"/proc/{self._running.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._running.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._running.returncode is None
+
     async def kill(self) -> None:
         """End it by SIGKILL, wherever it is."""
         if self._running.returncode is None:

@@ -71,16 +71,20 @@ async def test_a_sqlite_database_comes_back(image: Image, tmp_path: Path) -> Non
 
     def run(block: str) -> None:
         for line in BLOCKS[block].splitlines():
-            if "--entrypoint" in line:
-                _, _, command = line.partition("--entrypoint ")
-                program, name, *arguments = shlex.split(command)
-                assert name == "causerie"
-                boxed = container.box.command(program, *arguments)
+            _, is_inside, command = line.partition(" run --rm ")
+            if is_inside:
+                program = image.entrypoint
+                options, name, arguments = command.partition("causerie ")
+                assert name
+                if options:
+                    program = shlex.split(options.removeprefix("--entrypoint "))
+                boxed = container.box.command(*program, *shlex.split(arguments))
                 subprocess.run(boxed, env=container.env, check=True)
 
     path = tmp_path / "causerie.db"
     await (await open_store(path)).close()
-    os.chown(path, USER, USER)
+    for name in (path, path.with_name("causerie.db.lock")):
+        os.chown(name, USER, USER)
     run("upgrade sqlite")
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("CREATE TABLE later (id INTEGER); PRAGMA user_version = 1000")

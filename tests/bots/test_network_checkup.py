@@ -1,0 +1,136 @@
+"""What is said of the way to the servers: proxies, and whether the clocks agree."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+
+import pytest
+from aiohttp import web
+
+from bots import network_checkup
+from bots.settings import BotSettings
+from core import settings
+from core.finding import Finding
+from tests.ports import free_port
+
+TOKENS = {"telegram_bot_token": "7:x", "discord_bot_token": "x", "openai_api_key": "sk-x"}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+async def proxies(**fields: object) -> list[Finding]:
+    """Return what is found of proxies."""
+    chosen = settings.load(BotSettings, _env_file=None, **fields)
+    return [finding async for finding in network_checkup.check_proxies(chosen)]
+
+
+async def clock(**fields: object) -> list[str]:
+    """Return what is found of the clock, in short."""
+    chosen = settings.load(BotSettings, _env_file=None, **fields)
+    found = [finding async for finding in network_checkup.check_clock(chosen)]
+    return [f"{finding.level}: {finding.text}" for finding in found]
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[str]:
+    """Be a proxy that takes connections; yield host and port."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def telling(*, ahead: float, asked: list[web.Request] | None = None) -> AsyncIterator[str]:
+    """Be a server whose clock is so many seconds ahead; yield its root."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if asked is not None:
+            asked.append(request)
+        told = formatdate(time.time() + ahead, usegmt=True)
+        return web.Response(status=404, headers={"Date": told})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_each_side_has_a_proxy_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting counts before the environment; no password is shown."""
+    async with listening() as first, listening() as second:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:in-no-log@{second}")
+        found = await proxies(
+            **TOKENS,
+            http_proxy_telegram=f"http://me:in-no-log@{first}",
+            speech_base_url="http://127.0.0.1:9/v1",
+        )
+    assert {finding.level for finding in found} == {"ok"}
+    assert [finding.text for finding in found] == [
+        f"{first} for telegram (HTTP_PROXY_TELEGRAM)",
+        f"{second} for discord and chat (HTTPS_PROXY)",
+        "none for speech",
+    ]
+
+
+async def test_a_proxy_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fix names what it is set by."""
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
+    (found,) = await proxies(**TOKENS)
+    assert found.level == "fault"
+    assert found.text.startswith("the proxy for telegram and discord and chat, 127.0.0.1:")
+    assert found.fix == "set HTTPS_PROXY to a proxy that runs, or to nothing"
+
+
+async def test_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY is told where it counts, and so is what is no HTTP proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("NO_PROXY", "api.telegram.org")
+    unfit, telegram, discord = await proxies(telegram_bot_token="7:x", discord_bot_token="x")
+    assert (unfit.level, unfit.fix) == ("warning", "write it as http://host:port")
+    assert telegram.text == "none for telegram, as NO_PROXY says"
+    assert discord.text == "none for discord"
+
+
+async def test_nobody_is_talked_to() -> None:
+    """Then there is nothing to say."""
+    assert await proxies() == []
+    assert await clock() == []
+
+
+async def test_the_clocks_agree() -> None:
+    """One server that tells the same time is enough; none of them is sent a key."""
+    asked: list[web.Request] = []
+    async with telling(ahead=0, asked=asked) as right, telling(ahead=9000) as wrong:
+        found = await clock(
+            telegram_bot_token="7:in-no-url",
+            telegram_api_url=wrong,
+            openai_api_key="sk-x",
+            openai_base_url=f"{right}/v1",
+        )
+    assert found == [f"ok: the same time as that of {right[7:]}"]
+    (request,) = asked
+    assert "Authorization" not in request.headers
+
+
+async def test_the_clock_is_wrong() -> None:
+    """By how much is told."""
+    async with telling(ahead=3600) as url:
+        (found,) = await clock(telegram_bot_token="7:x", telegram_api_url=url)
+    assert found.startswith("warning: this machine's clock is 3,")
+    assert f"s behind that of {url[7:]}" in found
+
+
+async def test_nobody_tells_the_time() -> None:
+    """What cannot be reached is another check's business."""
+    found = await clock(telegram_bot_token="7:x", telegram_api_url="http://127.0.0.1:9")
+    assert found == ["ok: not compared, since no server told the time"]
