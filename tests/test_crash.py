@@ -304,6 +304,7 @@ async def test_a_code_is_given_once(folder: Path) -> None:
             for trial in killed:
                 say(trial.room, "Let me in")
             await program.printed(*map(str, range(len(killed))))
+            await world.sent(owner)
             await program.kill()
         await go_on(world)
         notices = [text.text for text in world.ledger.outbox(owner.ref) if text.turn is None]
@@ -336,6 +337,7 @@ async def test_somebody_is_let_in_once(folder: Path) -> None:
             for trial, stranger in zip(killed, strangers, strict=True):
                 say(trial.room, f"/approve {_code(stranger)}")
             await program.printed(*map(str, range(len(killed))))
+            await world.sent(*strangers)
             await program.kill()
         await go_on(world)
         for trial, stranger in zip(killed, strangers, strict=True):

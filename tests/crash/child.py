@@ -106,11 +106,13 @@ class Door:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             name = f"{self._name}.{self._call(attribute, args)}"
-            about = self._about(attribute, args) + repr((args, kwargs))
+            # Who holds a chat works on that one alone, though what it says may name another.
+            chat = args[0].chat.ref if args and isinstance(args[0], Lease) else ""
+            about = chat or self._about(attribute, args) + repr((args, kwargs))
             await self._gate.pass_by(name, "before", about)
             result = await inner(*args, **kwargs)
             self._learn(result)
-            await self._gate.pass_by(name, "after", about + repr(result))
+            await self._gate.pass_by(name, "after", chat or about + repr(result))
             return result
 
         return call

@@ -128,6 +128,15 @@ class World:
             while not self._is_taken_in:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
 
+    async def sent(self, *rooms: Room) -> None:
+        """Wait until all that was decided to be said in these rooms is known to stand there.
+
+        A platform's call whose result is lost with the process is made again.
+        """
+        async with asyncio.timeout(START_SECONDS):
+            while not all(t.is_sent for room in rooms for t in self.ledger.outbox(room.ref)):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+
     def log(self) -> str:
         """Return what all the programs wrote to their logs."""
         return (self.folder / "stderr.txt").read_text()
