@@ -58,12 +58,12 @@ class Town(StandInBot):
             pass
 
 
-async def measure(where: Path | str, turns: int) -> Figures:
-    """Let everybody ask so often."""
+async def measure(where: Path | str, turns: int, *, first: int) -> Figures:
+    """Let everybody ask so often; the number of the first message, as all, is to be new."""
     store = await open_store(where)
     town = Town()
     house = House(store=store, bot=town, pace=PACE, mode="open")
-    numbers = itertools.count()
+    numbers = itertools.count(first)
 
     async def talk(number: int, count: int) -> None:
         chat = Chat(platform="desk", ref=str(number), is_private=True)
@@ -99,8 +99,9 @@ def main(rounds: int, turns: int) -> None:
     """Measure, and print a table."""
     found: dict[str, list[Figures]] = {}
     with databases() as places:
-        for _, (name, where) in itertools.product(range(rounds), places.items()):
-            found.setdefault(name, []).append(asyncio.run(measure(where, turns)))
+        for number, (name, where) in itertools.product(range(rounds), places.items()):
+            one = asyncio.run(measure(where, turns, first=number * 10**6))
+            found.setdefault(name, []).append(one)
     sys.stdout.write(f"{CHATS} chats         turns/s   CPU ms/turn\n")
     for name, figures in found.items():
         rate = statistics.median(one.rate for one in figures)
