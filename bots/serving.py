@@ -5,8 +5,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +89,8 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         if brain:
             relay = await _open_relay(chosen, store=store, access=access, brain=brain, bots=bots)
             health.checks["worker"] = lambda: "" if relay.is_leasing else "takes no work"
-            tasks += [relay.run(), _tidy(store, chosen.retention_days)]
+            tidy = partial(keep_tidy, store, chosen.retention_days)
+            tasks += [relay.run(), _while_leading(store, "tidy", tidy)]
             _advise(chosen, brain)
         models = ",".join(brain.models) if brain else "-"
         log.info(
@@ -117,36 +119,42 @@ async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
 
 async def _listen(bot: Bot, inbox: Inbox, store: Store, health: Health) -> None:
     """Let a bot listen, while no other process does in its place if only one may."""
-    if not bot.claim:
+
+    async def listen() -> None:
         health.checks[bot.name] = lambda: "" if bot.is_listening else "hears nothing"
         log.info("listening bot=%s", bot.name)
-        return await bot.listen(inbox)
+        try:
+            await bot.listen(inbox)
+        finally:
+            health.checks[bot.name] = _stand_by
+
+    if not bot.claim:
+        return await listen()
+    health.checks[bot.name] = _stand_by
+    return await _while_leading(store, f"listen {bot.claim}", listen)
+
+
+def _stand_by() -> str:
+    """Say what is wrong with a bot that is only ready to follow: nothing."""
+    return ""
+
+
+async def _while_leading(
+    store: Store, name: str, work: Callable[[], Coroutine[None, None, None]]
+) -> None:
+    """Do what only one process may do, whenever this one leads; return once it is done."""
     while True:
-        health.checks[bot.name] = lambda: ""  # standing by is all it has to do
-        async with store.lead(f"listen {bot.claim}") as lost:
-            health.checks[bot.name] = lambda: "" if bot.is_listening else "hears nothing"
-            log.info("listening bot=%s", bot.name)
-            listening = asyncio.create_task(bot.listen(inbox))
+        async with store.lead(name) as lost:
+            working = asyncio.create_task(work())
             losing = asyncio.create_task(lost.wait())
             try:
-                await asyncio.wait({listening, losing}, return_when=asyncio.FIRST_COMPLETED)
-                if listening.done():
-                    return await listening
+                await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+                if working.done():
+                    return await working
             finally:
                 losing.cancel()
-                await _end([listening])
-        log.warning("another process may listen now bot=%s", bot.name)
-
-
-async def _tidy(store: Store, days: int | None) -> None:
-    """See that nothing stays too long, while no other process does."""
-    while True:
-        async with store.lead("tidy") as lost:
-            tidying = asyncio.create_task(keep_tidy(store, days))
-            try:
-                await lost.wait()
-            finally:
-                await _end([tidying])
+                await _end([working])
+        log.warning("another process may lead now name=%s", name)
 
 
 def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Iterator[Bot]:
