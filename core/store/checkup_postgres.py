@@ -9,7 +9,7 @@ from core.errors import StoreError
 from core.finding import Finding, fault, ok, warning
 from core.store.checkup import about_version
 from core.store.copy_postgres import connect, explained
-from core.store.postgres import Connection
+from core.store.postgres_connection import Connection
 from core.store.shape import NEWEST
 from core.surroundings import about_clock
 

@@ -10,7 +10,14 @@ from psycopg.rows import dict_row, tuple_row
 
 from core.errors import StoreError
 from core.store.copying import Query, Values
-from core.store.postgres import MIGRATING, OPTIONS, SERIAL, Connection, migrate, sound
+from core.store.postgres_connection import (
+    MIGRATING,
+    OPTIONS,
+    SERIAL,
+    Connection,
+    migrate,
+    sound,
+)
 from core.store.shape import NEWEST, OLDER, Table, statements, tables
 
 _UNTOLD = frozenset({"chore"})

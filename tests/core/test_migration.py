@@ -12,7 +12,7 @@ import pytest
 
 from core.money import Limit
 from core.store import open_store
-from core.store.postgres import SERIAL
+from core.store.postgres_connection import SERIAL
 from core.store.schema import MIGRATIONS
 from tests.core.stand_ins import ANN, CHAT, incoming
 

@@ -9,7 +9,7 @@ import pytest
 from core.errors import StoreError
 from core.store import moving, open_store
 from core.store.beside import beside
-from core.store.postgres import SERIAL
+from core.store.postgres_connection import SERIAL
 from core.store.schema import MIGRATIONS
 from core.store.shape import statements
 from tests.core.contents import contents, execute
