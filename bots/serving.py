@@ -111,10 +111,9 @@ async def _open_health(chosen: BotSettings, store: Store, stack: AsyncExitStack)
 
 
 async def _open_brain(chosen: BotSettings, stack: AsyncExitStack) -> Brain:
-    brain, _ = await asyncio.gather(
-        open_brain(chosen, stack, _Progress()), asyncio.to_thread(tokens.vocabulary)
-    )
-    return brain
+    # One after the other: what loading the vocabulary leaves free, the SDKs fill (9 MB).
+    await asyncio.to_thread(tokens.vocabulary)
+    return await open_brain(chosen, stack, _Progress())
 
 
 async def _listen(bot: Bot, inbox: Inbox, store: Store, health: Health) -> None:

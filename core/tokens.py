@@ -11,6 +11,7 @@ import functools
 import gzip
 import hashlib
 import importlib.resources
+import io
 import itertools
 import math
 import re
@@ -210,7 +211,7 @@ def read_vocabulary(path: Path) -> tiktoken.Encoding:
         ranks = b""
     if hashlib.sha256(ranks).hexdigest() != _SHA256:
         raise CauserieError(f"{path.name} is damaged; please install Causerie anew.")
-    lines = (line.split() for line in ranks.splitlines())
+    lines = (line.split() for line in io.BytesIO(ranks))
     by_token = {base64.b64decode(token): int(rank) for token, rank in lines}
     encoding = tiktoken.Encoding(
         "o200k_base", pat_str=_PATTERN, mergeable_ranks=by_token, special_tokens=_SPECIAL

@@ -1,6 +1,7 @@
 """What a bot costs that knows 10,000 chats and to which nobody writes.
 
-Run as `python -m tests.bench idle`. One process serves Telegram from SQLite, with metrics on.
+Run as `python -m tests.bench idle`. One process serves Telegram from SQLite, with metrics on;
+with `--platforms discord` or `--platforms telegram discord`, what is named.
 """
 
 import argparse
@@ -8,17 +9,21 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from core.store import open_store
 from core.store.tx import Tx
 from tests.bench.rounds import write_aim
-from tests.crash.platforms import Telegram
-from tests.crash.world import World, served
+from tests.crash.platforms import Discord, Platform, Telegram
+from tests.crash.program import START_SECONDS, Program
+from tests.crash.world import Room, World, served
 from tests.ports import free_port
 
 CHATS, MESSAGES = 10_000, 10
 MOST_CPU, MOST_MB = 0.01, 120
+PLATFORMS = {"telegram": Telegram, "discord": Discord}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -42,25 +47,43 @@ def fill(tx: Tx) -> None:
             )
 
 
-async def main(seconds: float) -> None:
+async def main(names: Sequence[str], seconds: float) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = await open_store(Path(folder) / "causerie.db")
-        await store._run(fill)
-        await store.close()
-        settings = {"HEALTH_LISTEN": f"127.0.0.1:{free_port()}"}
-        async with World(Path(folder), Telegram(), **settings) as world, served(world) as program:
-            room = world.room()
-            world.ask(room)  # with one answer, all is loaded that will be
-            await world.settle()
-            await asyncio.sleep(5)
-            before = _cpu(program.pid)
-            await asyncio.sleep(seconds)
-            load = (_cpu(program.pid) - before) / seconds
-            memory = _memory(program.pid)
-    sys.stdout.write(f"{CHATS:,} chats, idle for {seconds:.0f} s\n")
+    async with AsyncExitStack() as stack:
+        program = await _serve([PLATFORMS[name]() for name in names], stack)
+        await asyncio.sleep(5)
+        before = _cpu(program.pid)
+        await asyncio.sleep(seconds)
+        load = (_cpu(program.pid) - before) / seconds
+        memory = _memory(program.pid)
+    sys.stdout.write(f"{' and '.join(names)}: {CHATS:,} chats, idle for {seconds:.0f} s\n")
     write_aim(load * 100, "% of a core (<= 1)", is_met=load <= MOST_CPU)
     write_aim(memory, f"MB RSS (<= {MOST_MB})", is_met=memory <= MOST_MB)
+
+
+async def _serve(platforms: Sequence[Platform], stack: AsyncExitStack) -> Program:
+    """Let a program serve platforms, and answer once on each, so that all is loaded."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    store = await open_store(folder / "causerie.db")
+    await store._run(fill)
+    await store.close()
+    settings = {"HEALTH_LISTEN": f"127.0.0.1:{free_port()}"}
+    first, *others = platforms
+    for other in others:
+        await stack.enter_async_context(other.server)
+        settings |= other.settings
+    world = await stack.enter_async_context(World(folder, first, **settings))
+    program = await stack.enter_async_context(served(world))
+    for platform in platforms:
+        await _listened_to(platform)
+        world.rooms.append(Room(place=platform.place("Ann", "private")))
+        world.ask(world.rooms[-1])
+    await world.settle()
+    return program
+
+
+async def _listened_to(platform: Platform) -> None:
+    await platform.server.until(lambda: platform.is_listened_to, seconds=START_SECONDS)
 
 
 def _cpu(pid: int) -> float:
@@ -75,5 +98,7 @@ def _memory(pid: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench idle")
+    parser.add_argument("--platforms", nargs="+", choices=PLATFORMS, default=["telegram"])
     parser.add_argument("--seconds", type=float, default=30)
-    asyncio.run(main(parser.parse_args().seconds))
+    chosen = parser.parse_args()
+    asyncio.run(main(chosen.platforms, chosen.seconds))
