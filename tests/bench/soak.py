@@ -43,6 +43,7 @@ QUARTERS = 4
 NIGHT_SECONDS = 75.0
 # As long a day as leaves room for a stalled call to be given up before night.
 STALL_SECONDS = 75.0
+LOOKS, LOOK_SECONDS = 6, 0.3
 OLD = 2_400  # messages of the day before, to be forgotten during this one
 MOST_GROWTH = 1.05
 _MODEL_FAULTS: tuple[Callable[[], ModelFault], ...] = (
@@ -149,7 +150,10 @@ class Soak:
     async def _night(self) -> None:
         self.town.world.openai.heal()
         await asyncio.sleep(self.night)
-        samples = [await self.watch.take() for _ in range(3)]
+        samples = []
+        for _ in range(LOOKS):
+            samples.append(await self.watch.take())
+            await asyncio.sleep(LOOK_SECONDS)
         # What is only passing by, such as a renewal of leases, is not there in all of them.
         self.nights.append(min(samples, key=lambda sample: sample.tasks))
 
