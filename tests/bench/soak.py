@@ -153,7 +153,7 @@ class Soak:
         samples = []
         for _ in range(LOOKS):
             samples.append(await self.watch.take())
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(min(LOOK_SECONDS, self.night / LOOKS))
         # What is only passing by, such as a renewal of leases, is not there in all of them.
         self.nights.append(min(samples, key=lambda sample: sample.tasks))
 
