@@ -292,7 +292,7 @@ class Town:
 def reply(request: Request) -> list[str]:
     """Answer as a model: name the marks first and last, in pieces that take their time."""
     asked = [text for role, text in request.texts if role == "user"][-1]
-    own = [line for line in asked.splitlines() if not line.startswith(">")]  # no quotes
+    own = [line for line in asked.splitlines() if "> " not in line]  # no quotes
     marks = list(dict.fromkeys(MARK.findall("\n".join(own))))
     lines = max((LINES[mark[-1]] for mark in marks), default=1)
     names = " ".join(marks)
