@@ -3,9 +3,11 @@
 import ctypes
 import sys
 
-# mallopt(3), glibc 2.40: the number of the option, and its value before it is learnt.
-_M_MMAP_THRESHOLD = -3
-_BYTES = 128 * 1024
+# mallopt(3): from which size on a block is the machine's own, and how much is kept free at the
+# end of a heap.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# What is read from a socket fits below: asyncio has 256 KB ready for that, each time.
+_BYTES = 1 << 20
 
 
 def give_back() -> None:
@@ -18,3 +20,4 @@ def give_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, _BYTES)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _BYTES)
