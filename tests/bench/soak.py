@@ -133,7 +133,7 @@ class Soak:
             )()
             if fault and fault.kind == "lose":
                 self.lost.append(fault)
-            if self.rng.random() < 0.05 and not self.town.newcomers and discord.is_listened_to:
+            if self.rng.random() < 0.15 and not self.town.newcomers and discord.is_listened_to:
                 self.rng.choice(discord.interruptions())()
                 self.town.counts["gateway interrupted"] += 1
 
