@@ -86,7 +86,7 @@ def count(text: str) -> int:
     Raises:
         CauserieError: The vocabulary file is damaged.
     """
-    return sum(tokens for _, tokens in _pieces(_sound(text)))
+    return sum(tokens for _, tokens in _pieces(_sound(text))) if text else 0
 
 
 async def counted(text: str) -> int:

@@ -132,6 +132,8 @@ def _load(progress: Progress) -> Any:  # noqa: ANN401 - the engine has no types
         files[name] = find(SPEECH.files[0][0], name).read_bytes()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing to be had there
+    # Else it tells Microsoft of its use, with an id it keeps in ~/.cache (onnxruntime 1.31).
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import faster_whisper  # noqa: PLC0415 - 0.3 s, and not needed with a key
 
     return faster_whisper.WhisperModel(

@@ -1,6 +1,7 @@
 """Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
 
 from core.store.inbox import read
+from core.store.outbox import IS_TURN_BEGUN
 from core.store.queue import check, turn_of
 from core.store.spending import settle
 from core.store.sums import spend
@@ -18,16 +19,13 @@ def window(
     Reads as many rows as it returns, however long the history: `total` is the running sum,
     and its unique index is walked from the newest message back.
     """
-    last = tx.one("SELECT total FROM chat WHERE id = ?", chat)
-    if not last:
-        return []
-    floor = start if tokens is None else max(start, last["total"] - tokens)
+    floor = "?" if tokens is None else "CASE WHEN total - ? > ? THEN total - ? ELSE ? END"
     rows = tx.all(
-        "SELECT * FROM message WHERE chat_id = ? AND total > ? AND total - tokens >= ?"
+        f"SELECT message.* FROM (SELECT id, {floor} AS floor FROM chat WHERE id = ?) AS chat"
+        " JOIN message ON chat_id = chat.id AND total > floor AND total - tokens >= floor"
         " ORDER BY total",
+        *((start,) if tokens is None else (tokens, start, tokens, start)),
         chat,
-        floor,
-        floor,
     )
     return [
         Message(
@@ -109,7 +107,8 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
     if not last:
         return None
     rows = tx.all(
-        "SELECT * FROM inbox WHERE chat_id = ? AND turn = ? AND body <> '' ORDER BY id",
+        f"SELECT inbox.*, {IS_TURN_BEGUN} FROM inbox WHERE chat_id = ? AND turn = ?"
+        " AND body <> '' ORDER BY id",
         held.chat_id,
         last["turn"],
     )

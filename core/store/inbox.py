@@ -27,8 +27,8 @@ def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     ready_at = tx.now + (
         PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
     )
-    if not row["is_leased"]:
-        ready_at = min(ready_at, _patience(tx, chat, default=ready_at))
+    if row["waits_since"] is not None and not row["is_leased"]:
+        ready_at = min(ready_at, row["waits_since"] + PARTIAL_MS)
     stored = tx.run(
         "INSERT INTO inbox (platform, event, chat_id, person, kind, message, body, ready_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -163,15 +163,6 @@ def _ready(tx: Tx, chat: int, at: int) -> None:
         tx.tell(None)
 
 
-def _patience(tx: Tx, chat: int, *, default: int) -> int:
-    """Return until when what waits in an idle chat may be kept waiting for more."""
-    first = tx.one(
-        "SELECT ready_at FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT 1",
-        chat,
-    )
-    return first["ready_at"] + PARTIAL_MS if first else default
-
-
 def _chat(tx: Tx, incoming: Incoming) -> Row:
     # An upsert, so that the row is locked before the inbox is written: the next worker's last
     # look then either sees the message or comes before it is stored.
@@ -181,7 +172,8 @@ def _chat(tx: Tx, incoming: Incoming) -> Row:
         " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title,"
         " seen_at = CASE WHEN excluded.seen_at > chat.seen_at AND ? = 0"
         " THEN excluded.seen_at ELSE chat.seen_at END"
-        " RETURNING id, is_leased",
+        " RETURNING id, is_leased, (SELECT ready_at FROM inbox WHERE chat_id = chat.id"
+        " AND done_at IS NULL ORDER BY id LIMIT 1) AS waits_since",
         chat.platform,
         chat.ref,
         int(chat.is_private),

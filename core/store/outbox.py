@@ -3,18 +3,27 @@
 from core.store.tx import Row, Tx
 from core.types import MOST_FAILURES, Chat, File, Lease, Notice, Outcome, Outgoing, Turn
 
+_IS_BEGUN = "EXISTS (SELECT 1 FROM receipt WHERE receipt.turn = {}) AS is_begun"
+IS_TURN_BEGUN = _IS_BEGUN.format("inbox.id")
+# What there is beside a row of the outbox, so that it is looked up only then.
+_KEPT = (
+    f"{_IS_BEGUN.format('COALESCE(outbox.turn, -outbox.id)')},"
+    " EXISTS (SELECT 1 FROM outbox_file WHERE outbox_id = outbox.id) AS has_files"
+)
+
 
 def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     """Return the oldest text that is still to go out, or the one of a turn."""
     row = tx.one(
-        "SELECT * FROM outbox WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
-        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
+        f"SELECT outbox.*, {_KEPT} FROM outbox WHERE chat_id = ? AND sent_at IS NULL"
+        " AND failures < ? AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
         " ORDER BY id LIMIT 1",
         held.chat_id,
         MOST_FAILURES,
         turn,
     )
-    return _outgoing(tx, held.chat, row, _files(tx, row["id"])) if row else None
+    files = _files(tx, row["id"]) if row and row["has_files"] else ()
+    return _outgoing(tx, held.chat, row, files) if row else None
 
 
 def answer(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing:
@@ -37,21 +46,27 @@ def receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
 
 def note_sent(tx: Tx, sent: int) -> None:
     """Keep a text that was sent, unless nothing is kept any more of what it answers."""
-    [row] = tx.all("UPDATE outbox SET sent_at = ? WHERE id = ? RETURNING turn", tx.now, sent) or [
-        {"turn": None}
-    ]
-    tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
-    if row["turn"] is None:
-        tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
-    elif tx.one("SELECT 1 FROM inbox WHERE id = ? AND body = ''", row["turn"]):
-        tx.run("DELETE FROM receipt WHERE turn = ?", row["turn"])
-        tx.run("DELETE FROM outbox WHERE id = ?", sent)
+    found = tx.all(
+        "UPDATE outbox SET sent_at = ? WHERE id = ? RETURNING turn,"
+        " EXISTS (SELECT 1 FROM outbox_file WHERE outbox_id = outbox.id) AS has_files,"
+        " EXISTS (SELECT 1 FROM inbox WHERE inbox.id = outbox.turn AND body = '') AS is_hushed",
+        tx.now,
+        sent,
+    )
+    for row in found:
+        if row["has_files"]:
+            tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
+        if row["turn"] is None:
+            tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
+        elif row["is_hushed"]:
+            tx.run("DELETE FROM receipt WHERE turn = ?", row["turn"])
+            tx.run("DELETE FROM outbox WHERE id = ?", sent)
 
 
 def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | Notice) -> Row:
     [row] = tx.all(
         "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)"
-        " RETURNING *",
+        f" RETURNING *, {_KEPT}",
         chat,
         turn,
         to,
@@ -71,7 +86,8 @@ def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | No
 
 
 def _outgoing(tx: Tx, chat: Chat, row: Row, files: tuple[File, ...]) -> Outgoing:
-    posted, attached = receipts(tx, -row["id"] if row["turn"] is None else row["turn"])
+    reply = -row["id"] if row["turn"] is None else row["turn"]
+    posted, attached = receipts(tx, reply) if row["is_begun"] else ((), 0)
     return Outgoing(
         id=row["id"],
         turn=row["turn"],

@@ -47,6 +47,9 @@ _COLLISIONS = (errors.SerializationFailure, errors.DeadlockDetected, errors.Uniq
 class PostgresTx:
     """An open transaction; see `core.store.tx.Tx`.
 
+    It begins with the first statement that is more than a query: until then each sees what was
+    committed before it, as all do at READ COMMITTED.
+
     Attributes:
         signals: What it lets others know.
     """
@@ -55,6 +58,7 @@ class PostgresTx:
         self._connection = connection
         self.now = now
         self.signals: list[Signal] = []
+        self._is_begun = False
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return how many rows it changed."""
@@ -84,6 +88,9 @@ class PostgresTx:
         self.signals.append(signal)
 
     def _execute(self, sql: str, values: Sequence[object]) -> psycopg.Cursor[dict[str, Any]]:
+        if not self._is_begun and not _is_query(sql):
+            self._connection.execute("BEGIN")
+            self._is_begun = True
         try:
             return self._connection.execute(_translated(sql), values)
         except (UnicodeEncodeError, psycopg.DataError):
@@ -267,7 +274,6 @@ class PostgresDatabase:
         connection = self._connect()
         metrics.STORE_CONNECTIONS.inc()
         try:
-            connection.autocommit = True
             if connection.execute("SELECT 1 FROM chore WHERE name = 'wiped'").fetchone():
                 connection.execute("SET statement_timeout = 0")
                 connection.execute("VACUUM inbox, outbox, outbox_file, message, chat, person")
@@ -315,6 +321,10 @@ def _notify(tx: Tx, name: str, signals: Iterable[Signal]) -> None:
     for start in range(0, len(told), MOST_TOLD):
         news = json.dumps([name, told[start : start + MOST_TOLD]])
         tx.all("SELECT pg_notify(?, ?)", CHANNEL, news)
+
+
+def _is_query(sql: str) -> bool:
+    return sql.startswith("SELECT") and "FOR UPDATE" not in sql
 
 
 @functools.cache

@@ -37,18 +37,19 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 
 def connect(url: str) -> tuple[Connection, int]:
-    """Open a connection; return also the server's clock, in milliseconds since 1970.
+    """Open a connection that begins no transaction by itself; return also the server's clock.
+
+    That is in milliseconds since 1970.
 
     Raises:
         StoreError: It cannot be opened.
     """
     try:
-        connection = psycopg.connect(url, row_factory=dict_row, **OPTIONS)
+        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **OPTIONS)
         connection.execute(_SESSION)
         row = connection.execute(
             "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
         ).fetchone()
-        connection.commit()
     except psycopg.Error as error:
         # It names the server, the user and the database; a password is masked by the log.
         log.error("cannot connect: %s", " ".join(str(error).split()))  # noqa: TRY400

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from core.errors import LeaseLostError
 from core.store.inbox import bury, chat_of, hush, read
-from core.store.outbox import note_sent, receipts, unsent
+from core.store.outbox import IS_TURN_BEGUN, note_sent, receipts, unsent
 from core.store.tx import Row, Tx
 from core.types import (
     ChatState,
@@ -157,7 +157,7 @@ def turn_of(tx: Tx, row: Row, found: Sequence[tuple[Row, Incoming]]) -> Turn:
     """Make a turn of a chat's row, and of rows of the inbox with what they say."""
     rows = [r for r, _ in found]
     transcripts = {i: r["transcript"] for i, r in enumerate(rows) if r["transcript"] is not None}
-    posted, _ = receipts(tx, rows[0]["id"])
+    posted, _ = receipts(tx, rows[0]["id"]) if rows[0]["is_begun"] else ((), 0)
     return Turn(
         ids=tuple(r["id"] for r in rows),
         kind=rows[0]["kind"],
@@ -175,7 +175,8 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
     if outgoing:
         return outgoing
     rows = tx.lock(
-        "SELECT * FROM inbox WHERE chat_id = ? AND done_at IS NULL ORDER BY id LIMIT ?",
+        f"SELECT inbox.*, {IS_TURN_BEGUN} FROM inbox WHERE chat_id = ? AND done_at IS NULL"
+        " ORDER BY id LIMIT ?",
         held.chat_id,
         MOST_MERGED,
     )
@@ -183,13 +184,7 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
         _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
         return None
     mine = _first(rows)
-    stops = tx.all(
-        "SELECT * FROM inbox WHERE chat_id = ? AND id > ? AND kind = 'stop' AND done_at IS NULL"
-        " ORDER BY id LIMIT ?",
-        held.chat_id,
-        mine[-1]["id"],
-        MOST_MERGED,
-    )
+    stops = _stops(tx, held, rows, rows[len(mine) :])
     found, lost = read([*mine, *stops])
     for message in lost:
         _bury(tx, row, message)
@@ -202,6 +197,19 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
     for number in turn.ids:
         tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
     return turn
+
+
+def _stops(tx: Tx, held: Lease, rows: Sequence[Row], later: Sequence[Row]) -> Sequence[Row]:
+    """Return the /stops behind what is answered next; `later` are those of `rows` behind it."""
+    if len(rows) < MOST_MERGED:
+        return [row for row in later if row["kind"] == "stop"]
+    return tx.all(
+        "SELECT * FROM inbox WHERE chat_id = ? AND id >= ? AND kind = 'stop' AND done_at IS NULL"
+        " ORDER BY id LIMIT ?",
+        held.chat_id,
+        rows[-1]["id"] + 1 if not later else later[0]["id"],
+        MOST_MERGED,
+    )
 
 
 def _first(rows: Sequence[Row]) -> list[Row]:

@@ -31,17 +31,9 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     What was held under the same name before is let go first: it was for an attempt that crashed.
     """
     _expire(tx)
-    release(tx, name)
     caps = _caps(tx, limits)
-    places: _Places = [_place(tx, limit) for limit in limits]
-    tx.run(
-        "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)",
-        name,
-        usd,
-        tokens,
-        _PLACES.dump_json(places).decode(),
-        tx.now + HOLD_MS,
-    )
+    places = _where(tx, limits)
+    _enter(tx, name, places, usd, tokens)
     # Last, since it is what all chats share: others wait for it until this is committed.
     rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
     amounts = {"usd": usd, "tokens": tokens}
@@ -51,6 +43,18 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
             release(tx, name)
             return Standing(refused=level, levels=tuple(levels))
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
+
+
+def _enter(tx: Tx, name: str, places: _Places, usd: int, tokens: int) -> None:
+    """Keep what is held where, in place of what was."""
+    values = (name, usd, tokens, _PLACES.dump_json(places).decode(), tx.now + HOLD_MS)
+    sql = (
+        "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO NOTHING"
+    )
+    if not tx.run(sql, *values):
+        release(tx, name)
+        tx.run(sql, *values)
 
 
 def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
@@ -81,7 +85,7 @@ def release(tx: Tx, name: str) -> None:
 
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
-    rows = _book(tx, [_place(tx, limit) for limit in limits], held_usd=0, held_tokens=0)
+    rows = _book(tx, _where(tx, limits), held_usd=0, held_tokens=0)
     return list(_levels(tx, limits, _caps(tx, limits), rows))
 
 
@@ -111,7 +115,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
     """Allow so much more in the present day or month."""
-    _book(tx, [_place(tx, limit)], **{f"granted_{unit}": amount})
+    _book(tx, _where(tx, [limit]), **{f"granted_{unit}": amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:
@@ -129,11 +133,13 @@ def reset(tx: Tx, limit: Limit) -> None:
 
 
 def _expire(tx: Tx) -> None:
-    late = "SELECT * FROM hold WHERE expires_at <= ? AND usd + tokens > 0"
-    for row in tx.lock(late, tx.now, skip=True):
-        _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
-        tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
-    tx.run("DELETE FROM hold WHERE expires_at <= ? AND usd + tokens = 0", tx.now - KEPT_MS)
+    late = "SELECT * FROM hold WHERE expires_at <= ? AND (usd + tokens > 0 OR expires_at <= ?)"
+    for row in tx.lock(late, tx.now, tx.now - KEPT_MS, skip=True):
+        if row["usd"] + row["tokens"] > 0:
+            _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
+            tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
+        else:
+            tx.run("DELETE FROM hold WHERE name = ?", row["name"])
 
 
 def _book(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
@@ -167,15 +173,15 @@ def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], in
 
 def _levels(
     tx: Tx,
-    limits: Iterable[Limit],
+    limits: Sequence[Limit],
     caps: Mapping[tuple[str, str, str, str], int | None],
     rows: Mapping[tuple[str, str, str], Row],
     *,
     held: Mapping[str, int] | None = None,
 ) -> Iterable[Level]:
     """Yield how far each limit is used up, but for what `held` has just added."""
-    for limit in limits:
-        row = rows[_place(tx, limit)]
+    for limit, place in zip(limits, _where(tx, limits), strict=True):
+        row = rows[place]
         own = {"usd": limit.usd, "tokens": limit.tokens}
         for unit in UNITS:
             amount = caps.get((limit.scope, limit.subject, limit.span, unit), own[unit])
@@ -192,8 +198,10 @@ def _levels(
                 )
 
 
-def _place(tx: Tx, limit: Limit) -> tuple[str, str, str]:
-    return limit.scope, limit.subject, _period(local(tx.now), limit.span)
+def _where(tx: Tx, limits: Iterable[Limit]) -> _Places:
+    """Return the present budgets of limits."""
+    now = dict(zip(SPANS, periods(tx.now), strict=True))
+    return [(limit.scope, limit.subject, now[limit.span]) for limit in limits]
 
 
 def _warn(tx: Tx, levels: Iterable[Level]) -> Iterable[Level]:
@@ -224,7 +232,8 @@ def _places(row: Row) -> _Places:
 
 def periods(now: int) -> tuple[str, ...]:
     """Return the day and the month that last, as budgets name them."""
-    return tuple(_period(local(now), span) for span in SPANS)
+    at = local(now)
+    return tuple(_period(at, span) for span in SPANS)
 
 
 def _period(at: datetime, span: Span) -> str:

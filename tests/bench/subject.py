@@ -81,6 +81,11 @@ class Subject:
         """Bytes of memory it occupies (RSS)."""
         return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def _proc(self, name: str) -> str:
+    @property
+    def pid(self) -> int:
+        """Of its process."""
         assert self._process
-        return Path(f"/proc/{self._process.pid}/{name}").read_text()
+        return self._process.pid
+
+    def _proc(self, name: str) -> str:
+        return Path(f"/proc/{self.pid}/{name}").read_text()

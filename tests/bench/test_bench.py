@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.bench.profile import part_of, shared
 from tests.bench.rounds import Round, measure
 from tests.bench.subject import Subject
 from tests.bench.talk import Town
@@ -24,3 +25,19 @@ async def test_every_question_is_answered(world: type[TelegramWorld | DiscordWor
 async def _measure(name: str, world: type[TelegramWorld | DiscordWorld]) -> Round:
     async with Subject(name, Town(world(), chunk_seconds=0.001)) as subject:
         return await measure(subject, chats=2, questions=2)
+
+
+def test_time_is_put_down_to_the_nearest_package() -> None:
+    """What the standard library does is its caller's; a loop that nobody called is asyncio's."""
+    stacks = {
+        "<module> (bots/__main__.py:9);run (asyncio/runners.py:1);stream (core/llm.py:3)"
+        ";loads (json/__init__.py:4)": "core: the rest",
+        "serve (bots/serving.py:5);BaseEventLoop.run_forever (asyncio/base_events.py:6)"
+        ";select (selectors.py:7)": "asyncio's loop",
+        "_worker (aiosqlite/core.py:3);job (core/store/queue.py:8)": "core: store",
+        "send (httpx2/_client.py:3);<lambda> (<string>:1)": "httpx2",
+        "_bootstrap (threading.py:1)": "Python itself",
+    }
+    assert {stack: part_of(stack) for stack in stacks} == stacks
+    lines = [f"{stack} 5" for stack in stacks]
+    assert shared(lines, 10.0) == dict.fromkeys(stacks.values(), 2.0)

@@ -1,7 +1,9 @@
 """Turns a second through the whole path with stand-ins for model and platform, on each database.
 
 Run as `python -m tests.bench turns`. 200 people ask one after the other, each as soon as the last
-answer stands; what is measured is our own: intake, lease, memory, budgets, commit, outbox. Both
+answer stands; what is measured is our own: intake, lease, memory, budgets, commit, outbox. Then
+messages come at random, half as many a second, and what is measured is how long after a message
+is stored the model is asked; 20 ms of it are left for what belongs to the same message. Both
 databases wait for the disk, and run in turns on the same machine.
 """
 
@@ -9,24 +11,27 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import random
 import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.protocols import Store
 from core.relay import PACE
 from core.reply import Reply
 from core.store import open_store
-from core.types import Chat, Person
+from core.types import Chat, Delta, Message, ModelEvent, Person
 from tests.core.house import House
-from tests.core.stand_ins import StandInBot, incoming
+from tests.core.stand_ins import StandInBot, StandInModel, incoming, plain_usage
 from tests.servers.postgres import PostgresServer
 
 CHATS, TURNS, ROUNDS = 200, 20, 3
+LONGEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +41,12 @@ class Figures:
     Attributes:
         rate: Turns a second.
         cpu: Milliseconds of this process for a turn, what asks included.
+        asked: At half of that rate, milliseconds from stored to the model's being asked.
     """
 
     rate: float
     cpu: float
+    asked: Sequence[float]
 
 
 class Town(StandInBot):
@@ -58,29 +65,95 @@ class Town(StandInBot):
             pass
 
 
-async def measure(where: Path | str, turns: int, *, first: int) -> Figures:
-    """Let everybody ask so often; the number of the first message, as all, is to be new."""
-    store = await open_store(where)
-    town = Town()
-    house = House(store=store, bot=town, pace=PACE, mode="open")
-    numbers = itertools.count(first)
+class Watched(StandInModel):
+    """A model that notes when it was asked what, and answers in a few words."""
 
-    async def talk(number: int, count: int) -> None:
+    def __init__(self) -> None:
+        super().__init__(self._answer)
+        self.asked: dict[str, float] = {}
+
+    async def _answer(
+        self, prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        self.prompts.clear()
+        self.asked[prompt[-1].content] = time.perf_counter()
+        yield Delta(text="So it is.")
+        yield plain_usage(prompt, models, "So it is.")
+
+
+class Talk:
+    """People who ask, each in a chat of their own.
+
+    Args:
+        store: Where their messages are kept.
+        first: Number of the first message; as all, it is to be new in the store.
+    """
+
+    def __init__(self, store: Store, *, first: int) -> None:
+        self.town, self.model = Town(), Watched()
+        self.house = House(store=store, bot=self.town, model=self.model, pace=PACE, mode="open")
+        self._numbers = itertools.count(first)
+
+    async def ask(self, number: int) -> str:
+        """Let one person ask; return what, once it is stored."""
         chat = Chat(platform="desk", ref=str(number), is_private=True)
-        person = Person(id=f"desk:{number}", name="Ann")
-        done = town.answered[chat.ref] = asyncio.Event()
-        for _ in range(count):
-            done.clear()
-            await house.inbox.receive(incoming(next(numbers), "How?", chat=chat, person=person))
-            await done.wait()
+        self.town.answered[chat.ref] = asyncio.Event()
+        text = f"How is {next(self._numbers)}?"
+        said = incoming(
+            int(text[7:-1]), text, chat=chat, person=Person(id=f"desk:{number}", name="Ann")
+        )
+        await self.house.inbox.receive(said)
+        return text
 
-    async with house.running():
-        await asyncio.gather(*(talk(n, 2) for n in range(CHATS)))
-        began, used = time.perf_counter(), _cpu()
-        await asyncio.gather(*(talk(n, turns) for n in range(CHATS)))
-        seconds, used = time.perf_counter() - began, _cpu() - used
+    async def rounds(self, count: int) -> float:
+        """Let everybody ask so often, one after the other; return the seconds that took."""
+
+        async def talk(number: int) -> None:
+            for _ in range(count):
+                await self.ask(number)
+                await self.town.answered[str(number)].wait()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(talk(number) for number in range(CHATS)))
+        return time.perf_counter() - began
+
+    async def at_random(self, rate: float, seconds: float) -> list[float]:
+        """Let so many messages a second come; return the seconds until the model was asked."""
+        stored: dict[str, float] = {}
+
+        async def ask(number: int) -> None:
+            stored[await self.ask(number)] = time.perf_counter()
+
+        async with asyncio.TaskGroup() as group:
+            began, at = time.perf_counter(), 0.0
+            for number in itertools.cycle(range(CHATS)):
+                at += random.expovariate(rate)
+                if at > seconds:
+                    break
+                await asyncio.sleep(began + at - time.perf_counter())
+                group.create_task(ask(number))
+        for done in self.town.answered.values():
+            await done.wait()
+        return [self.model.asked[text] - when for text, when in stored.items()]
+
+
+async def measure(where: Path | str, turns: int, *, first: int) -> Figures:
+    """Measure once; the number of the first message, as all, is to be new."""
+    store = await open_store(where)
+    talk = Talk(store, first=first)
+    async with talk.house.running():
+        await talk.rounds(2)
+        used = _cpu()
+        seconds = await talk.rounds(turns)
+        used = _cpu() - used
+        rate = CHATS * turns / seconds
+        waits = await talk.at_random(rate / 2, min(seconds, LONGEST_SECONDS))
     await store.close()
-    return Figures(rate=CHATS * turns / seconds, cpu=used / (CHATS * turns) * 1000)
+    return Figures(
+        rate=rate,
+        cpu=used / (CHATS * turns) * 1000,
+        asked=[wait * 1000 for wait in waits],
+    )
 
 
 def _cpu() -> float:
@@ -100,13 +173,20 @@ def main(rounds: int, turns: int) -> None:
     found: dict[str, list[Figures]] = {}
     with databases() as places:
         for number, (name, where) in itertools.product(range(rounds), places.items()):
-            one = asyncio.run(measure(where, turns, first=number * 10**6))
+            one = asyncio.run(measure(where, turns, first=number * 10**6 + 1))
             found.setdefault(name, []).append(one)
-    sys.stdout.write(f"{CHATS} chats         turns/s   CPU ms/turn\n")
+    head = (f"{CHATS} chats", "turns/s", "best", "CPU ms/turn", "asked after ms: median", "p99")
+    widths = (12, 9, 9, 14, 25, 9)
+    sys.stdout.write("".join(f"{text:>{w}}" for text, w in zip(head, widths, strict=True)) + "\n")
     for name, figures in found.items():
-        rate = statistics.median(one.rate for one in figures)
+        rates = [one.rate for one in figures]
         cpu = statistics.median(one.cpu for one in figures)
-        sys.stdout.write(f"{name:12}{rate:12.0f}{cpu:14.2f}\n")
+        waits = [statistics.quantiles(one.asked, n=100) for one in figures]
+        middle, late = (statistics.median(one[place] for one in waits) for place in (49, 98))
+        sys.stdout.write(
+            f"{name:>12}{statistics.median(rates):9.0f}{max(rates):9.0f}{cpu:14.2f}"
+            f"{middle:25.1f}{late:9.1f}\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The embedded models, for real: they chat, they hear, and they stay in their place."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -236,8 +237,11 @@ async def test_a_cancelled_recording_makes_room(ears: local.LocalTranscriber) ->
     assert "France" in heard.text
 
 
-def test_it_asks_no_network_prints_nothing_and_lets_the_process_end() -> None:
-    """A process that chats and hears makes no connection but its own, and ends when told to."""
+def test_it_asks_no_network_prints_nothing_and_lets_the_process_end(tmp_path: Path) -> None:
+    """A process that chats and hears makes no connection but its own, and ends when told to.
+
+    Nor does it leave anything in its owner's folder, as engines do that tell of their use.
+    """
     script = """
 import asyncio, sys
 def watch(event, arguments):
@@ -264,10 +268,17 @@ try:
 except asyncio.CancelledError:
     pass
 """
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | home,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_importing_it_loads_nothing() -> None:
