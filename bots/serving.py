@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from bots import logs, permissions
+from bots import heap, logs, permissions
 from bots.health import Health
 from bots.settings import BotSettings
 from core import models, tokens
@@ -48,6 +48,7 @@ def serve(chosen: BotSettings, _: argparse.Namespace, *, roles: Collection[Role]
     """
     if roles != ALL:
         _check_shared(chosen)
+    heap.give_back()
     asyncio.run(_serve(chosen, roles))
     return 0
 

@@ -10,6 +10,7 @@ shows what that saves, and how much is still known.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile
@@ -40,6 +41,7 @@ LEAST_SUMMARY = 32  # below, the room serves the message better
 LEAST_TO_SUM_UP = 512  # holds half a persona, a summary, the request for one, and a little
 LEAST_TOLD = 32  # of a message that is shortened to be summed up, its name included
 WORDS_A_TOKEN = 0.75
+MOST_FOLDED = 1_000  # so many times it is remembered that memory was folded, and from where
 NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
 
 EARLIER = "What was said earlier in this chat, in short:\n\n"
@@ -116,7 +118,7 @@ class Memory:
         self._reply_tokens = reply_tokens
         self._shares: dict[str, float] = {}
         self._compacting: set[int] = set()
-        self._folded: dict[int, int] = {}
+        self._folded: deque[tuple[int, int]] = deque(maxlen=MOST_FOLDED)
         self._learned = {name: tokens.Calibration(f) for name, f in (factors or {}).items()}
 
     def budget(self, names: Sequence[str], *, share: float = 1.0) -> Budget:
@@ -260,7 +262,7 @@ class Memory:
         room = _room(recalled)
         if state.total - state.start <= room * HIGH or chat in self._compacting:
             return
-        if state.start <= self._folded.get(chat, -1):
+        if (chat, state.start) in self._folded:
             return  # done while this turn was being answered
         self._compacting.add(chat)
         try:
@@ -294,7 +296,7 @@ class Memory:
             hold=purse.name,
             erased=state.erased,
         )
-        self._folded[chat] = state.start
+        self._folded.append((chat, state.start))
         log.info("compacted chat=%d messages=%d by_model=%s", chat, len(folded), is_by_model)
 
     async def _ask(

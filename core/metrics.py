@@ -4,6 +4,7 @@ Labels are bounded by what an owner sets up (platforms, models) or by the code i
 chat, a person, or anything somebody wrote.
 """
 
+import asyncio
 import functools
 import time
 from collections.abc import Iterable
@@ -53,6 +54,7 @@ def _gauge(name: str, text: str, *labels: str) -> Gauge:
 
 INFO = _gauge("info", "1, with the version that runs", "version")
 UPTIME = _gauge("uptime_seconds", "since the process started")
+TASKS = _gauge("tasks", "asyncio tasks that have not ended")
 
 RECEIVED = _counter("received_total", "messages stored", "platform", "kind")
 TURNS = _counter("turns_total", "turns that ended", "platform", "kind", "outcome")
@@ -84,6 +86,7 @@ STORE = Histogram(
 )
 STORE_FAILURES = _counter("store_failures_total", "transactions that failed")
 STORE_WAITING = _gauge("store_waiting", "transactions asked for and not done")
+STORE_CONNECTIONS = _gauge("store_connections", "connections to the database that are open")
 
 QUEUE = _gauge("queue_messages", "messages stored and not yet answered, in the whole database")
 QUEUE_AGE = _gauge("queue_age_seconds", "the oldest of them has been due for so long")
@@ -104,6 +107,16 @@ STORE_WAITING.set_function(lambda: IN_STORE.count)
 _began = time.time()
 UPTIME.set_function(lambda: time.time() - _began)
 _STEPS = {name: STEPS.labels(name) for name in get_args(StepName)}
+
+
+def _count_tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # no loop runs here
+        return 0
+
+
+TASKS.set_function(_count_tasks)
 
 
 @functools.cache

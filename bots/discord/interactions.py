@@ -18,9 +18,9 @@ from bots.discord.incoming import (
     may_post,
     wants_thread,
 )
-from bots.discord.refusals import keep
 from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
+from bots.notes import keep
 from core.commands import BY_NAME, Command
 from core.errors import DeliveryError, StoreError
 from core.protocols import Inbox

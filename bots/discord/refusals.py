@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from bots.discord.rest import Body, RefusedError
 from bots.live import missing, too_large
+from bots.notes import keep
 from core.errors import DeliveryError, GoneError
 from core.types import File
 
@@ -17,8 +18,6 @@ log = logging.getLogger(__name__)
 
 # An owner is told of a fault in a chat this often.
 TELL_SECONDS = 3600.0
-# What is remembered of so many chats, threads and people each.
-MOST_NOTES = 1000
 LENGTH = 2000
 # support.discord.com/hc/en-us/articles/25444343291031, 2026-11: 10 MB; more only in servers that
 # are paid for.
@@ -58,8 +57,6 @@ _ADVICE = {
 _GONE = "The bot cannot write in this chat any more."
 
 Write = Callable[[Body], Awaitable[dict[str, Any]]]
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -83,15 +80,6 @@ class Notes:
     directs: dict[str, str] = field(default_factory=dict)
     acknowledged: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
-
-
-def keep(notes: dict[K, V], key: K, value: V) -> V:
-    """Note something and forget the oldest of too much; return it."""
-    notes.pop(key, None)
-    notes[key] = value
-    if len(notes) > MOST_NOTES:
-        del notes[next(iter(notes))]
-    return value
 
 
 def is_over(error: RefusedError) -> bool:

@@ -18,7 +18,6 @@ from bots.discord.refusals import (
     Notes,
     carrying,
     is_over,
-    keep,
     mapped,
     written,
 )
@@ -26,6 +25,7 @@ from bots.discord.rest import Body, RefusedError, Rest
 from bots.discord.ticket import Starter, Ticket
 from bots.live import Pace
 from bots.markup import DiscordPart, discord_parts
+from bots.notes import keep
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
 from core.types import File

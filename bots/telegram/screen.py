@@ -12,6 +12,7 @@ import telegram
 
 from bots import live
 from bots.markup import Entity, Part, telegram_parts
+from bots.notes import MOST_NOTES, keep
 from bots.telegram.transport import READ_SECONDS, seconds
 from core.errors import DeliveryError, GoneError
 from core.reply import Reply
@@ -65,12 +66,12 @@ class Notes:
 
     Attributes:
         quiet: Until when (by `time.monotonic`) a chat is to be left alone.
-        draftless: Chats that refuse drafts.
+        draftless: By chat, that it refuses drafts.
         moved: Groups that became supergroups, with their new ids.
     """
 
     quiet: dict[int, float] = field(default_factory=dict)
-    draftless: set[int] = field(default_factory=set)
+    draftless: dict[int, bool] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
 
     def check(self, chat: int) -> None:
@@ -88,8 +89,11 @@ class Notes:
         del self.quiet[chat]
 
     def pause(self, chat: int, seconds: float) -> None:
-        """Leave a chat alone for a while."""
-        self.quiet[chat] = max(self.quiet.get(chat, 0.0), time.monotonic() + seconds)
+        """Leave a chat alone for a while; forget the pauses that are over if they are many."""
+        now = time.monotonic()
+        if len(self.quiet) >= MOST_NOTES:
+            self.quiet = {chat: until for chat, until in self.quiet.items() if until > now}
+        self.quiet[chat] = max(self.quiet.get(chat, 0.0), now + seconds)
 
 
 class TelegramScreen:
@@ -224,7 +228,7 @@ class TelegramScreen:
                 await _formatted(show, part)
             except (telegram.error.BadRequest, telegram.error.InvalidToken) as error:
                 log.debug("chat %s takes no drafts: %s", self._chat, error)
-                self._notes.draftless.add(self._chat)
+                keep(self._notes.draftless, self._chat, True)  # noqa: FBT003 - a value to keep
                 return False
         return True
 
@@ -255,7 +259,7 @@ class TelegramScreen:
             try:
                 yield
             except telegram.error.ChatMigrated as error:
-                self._notes.moved[self._ref] = error.new_chat_id
+                keep(self._notes.moved, self._ref, error.new_chat_id)
                 raise DeliveryError(_UNREACHABLE, retry_after=0.0) from None
             except telegram.error.RetryAfter as error:
                 self._notes.pause(self._chat, seconds(error))

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, cast
 import psycopg
 from psycopg import errors
 
+from core import metrics
 from core.errors import StoreError
 from core.store.leading import lead
 from core.store.postgres_connection import (
@@ -175,8 +176,8 @@ class PostgresDatabase:
             task.cancel()
             await asyncio.wait({task})
         await asyncio.to_thread(self._threads.shutdown)
-        for connection in self._open:
-            connection.close()
+        for connection in [*self._open]:
+            self._let_go(connection)
 
     def _transact(self, job: Callable[[Tx], T]) -> T:
         """Run a job, again if it was undone through no fault of its own."""
@@ -242,11 +243,18 @@ class PostgresDatabase:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             if connection:
-                self._open.discard(connection)
+                self._local.connection = None
+                self._let_go(connection)
             connection = self._connect()
             self._local.connection = connection
             self._open.add(connection)
+            metrics.STORE_CONNECTIONS.inc()
         return connection
+
+    def _let_go(self, connection: Connection) -> None:
+        connection.close()
+        self._open.remove(connection)
+        metrics.STORE_CONNECTIONS.dec()
 
     def _connect(self) -> Connection:
         connection, now = connect(self._url)
@@ -264,6 +272,7 @@ class PostgresDatabase:
     def _vacuum(self) -> None:
         # On a connection of its own: a VACUUM stands in no transaction, and takes its time.
         connection = self._connect()
+        metrics.STORE_CONNECTIONS.inc()
         try:
             if connection.execute("SELECT 1 FROM chore WHERE name = 'wiped'").fetchone():
                 connection.execute("SET statement_timeout = 0")
@@ -273,6 +282,7 @@ class PostgresDatabase:
             raise store_error(error) from None
         finally:
             connection.close()
+            metrics.STORE_CONNECTIONS.dec()
 
     async def _listen(self) -> None:
         """Hear what other processes, and this one, tell; whatever happens to the connection."""
@@ -285,13 +295,14 @@ class PostgresDatabase:
 
     async def _hear(self) -> None:
         connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **OPTIONS)
-        async with connection:
-            await connection.execute(f"LISTEN {CHANNEL}")
-            self._watchers.tell(None)  # something may have been said meanwhile
-            async for note in connection.notifies():
-                name, signals = json.loads(note.payload)
-                for signal in signals if name != self._name else ():
-                    self._watchers.tell(cast("Signal", signal and tuple(signal)))
+        with metrics.STORE_CONNECTIONS.track_inprogress():
+            async with connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                self._watchers.tell(None)  # something may have been said meanwhile
+                async for note in connection.notifies():
+                    name, signals = json.loads(note.payload)
+                    for signal in signals if name != self._name else ():
+                        self._watchers.tell(cast("Signal", signal and tuple(signal)))
 
 
 def _hear_out(running: asyncio.Future[Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Concatenate
 
 import aiosqlite
 
+from core import metrics
 from core.errors import StoreError
 from core.store.sqlite_file import check_there, data_version, lock_file, prepare, prepare_visit
 from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
@@ -206,6 +207,7 @@ class SqliteDatabase:
         if self._committing:
             await self._committing
         await self._connection.close()
+        metrics.STORE_CONNECTIONS.dec()
         if self._lock:
             self._lock.close()
 
@@ -341,4 +343,5 @@ async def _open(
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
+    metrics.STORE_CONNECTIONS.inc()
     return SqliteDatabase(connection, lock, clock=clock)

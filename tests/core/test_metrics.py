@@ -15,6 +15,7 @@ from core.protocols import Store
 from core.store import open_store
 from core.types import Delta, Message, ModelEvent, Outcome, Restart, Usage, Voice
 from tests.core.house import Faulty, Gate, House, failing
+from tests.core.places import Kind, Place
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, StandInModel
 from tests.core.storing import put, take_turn
 from tests.core.test_relay import failing_model
@@ -211,6 +212,33 @@ async def test_transactions_that_fail_are_counted(tmp_path: Path) -> None:
         await opened.depth()
     assert change("store_failures_total") == 1
     assert now()("store_waiting") == 0
+
+
+async def test_tasks_are_counted() -> None:
+    """Until they have ended."""
+    change = Change()
+    waiting = asyncio.create_task(asyncio.Event().wait())
+    assert change("tasks") == 1
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert change("tasks") == 0
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_connections_are_counted(place: Place, kind: Kind) -> None:
+    """Those to the database, until it is closed."""
+    change = Change()
+    opened = await open_store(place(kind))
+    await opened.depth()
+    await opened.tidy()
+    assert change("store_connections") in ({1} if kind == "sqlite" else {1, 2})
+    await opened.close()
+    assert change("store_connections") == 0
+
+
+def test_where_no_loop_runs_there_are_no_tasks() -> None:
+    """Whoever asks there is told so."""
+    assert now()("tasks") == 0
 
 
 async def test_nobody_is_named(used: Store) -> None:

@@ -46,14 +46,19 @@ class Servers:
 
 
 class Both:
-    """Telegram and Discord; see `tests.crash.platforms.Platform`."""
+    """Telegram and Discord; see `tests.crash.platforms.Platform`.
+
+    Attributes:
+        telegram: The one.
+        discord: The other.
+    """
 
     kinds: Sequence[Kind] = ("private", "group", "thread")
     calls_of_life = 30, 200
 
     def __init__(self) -> None:
-        self._telegram, self._discord = Telegram(), Discord()
-        servers = Servers(self._telegram.server, self._discord.server)
+        self.telegram, self.discord = Telegram(), Discord()
+        servers = Servers(self.telegram.server, self.discord.server)
         # Of a server, whoever tries a program uses what both have.
         self.server = cast("telegram.TelegramServer", servers)
         self._places = 0
@@ -61,20 +66,20 @@ class Both:
     @property
     def settings(self) -> dict[str, str]:
         """Of a program that serves both."""
-        return self._telegram.settings | self._discord.settings
+        return self.telegram.settings | self.discord.settings
 
     @property
     def is_listened_to(self) -> bool:
         """Both hear."""
-        return self._telegram.is_listened_to and self._discord.is_listened_to
+        return self.telegram.is_listened_to and self.discord.is_listened_to
 
     def place(self, name: str, kind: Kind) -> Place:
         """Return a new chat, on each platform in turn; threads only where there are some."""
         self._places += 1
         if kind == "thread" or self._places % 2:
-            return self._discord.place(name, kind)
-        return self._telegram.place(name, kind)
+            return self.discord.place(name, kind)
+        return self.telegram.place(name, kind)
 
     def disturbances(self) -> Sequence[Callable[[], Fault | None]]:
         """Return what may go wrong on the way to either."""
-        return [*self._telegram.disturbances(), *self._discord.disturbances()]
+        return [*self.telegram.disturbances(), *self.discord.disturbances()]

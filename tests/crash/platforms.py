@@ -242,8 +242,12 @@ class Discord:
 
     def disturbances(self) -> Sequence[Callable[[], Fault | None]]:
         """Return refusals, lost connections, and now and then what can befall the gateway."""
+        return (*[*self.refusals()] * 4, *self.interruptions())
+
+    def refusals(self) -> Sequence[Callable[[], Fault]]:
+        """Return refusals and lost connections."""
         server = self.server
-        often = (
+        return (
             lambda: server.limit_next("create_message", 1.0, times=3),
             lambda: server.limit_next("edit_message", 1.0, scope="shared"),
             lambda: server.limit_next("*", 0.5, scope="global", times=10),
@@ -256,9 +260,11 @@ class Discord:
             lambda: server.drop_next("edit_message", is_done=True),
             lambda: server.drop_next("create_interaction_response", is_done=True),
         )
-        gateway = server.gateway
+
+    def interruptions(self) -> Sequence[Callable[[], None]]:
+        """Return what can befall the gateway."""
+        gateway = self.server.gateway
         return (
-            *often * 4,
             gateway.drop,
             gateway.close,
             gateway.reconnect,

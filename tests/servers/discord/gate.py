@@ -130,7 +130,11 @@ class Gate:
         call.name = "download"
         fault = self._owner.faults.take(call.name, None)
         if fault:
-            await self._suffer(fault, call, None)
+            try:
+                await self._suffer(fault, call, None)
+            except ApiError as error:  # which is no JSON here
+                call.status, call.error = error.status, str(error)
+                return web.Response(status=error.status)
         found = self._owner.cdn.open(request.path_qs)
         call.status, call.is_done = (200 if found else 404), True
         self._owner.bell.ring()
