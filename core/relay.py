@@ -160,6 +160,8 @@ class Relay:
 
     async def _lease(self) -> None:
         while not self._is_draining:
+            # Who stood still may hold chats that only look free: a renewal tells.
+            await self._clearance.wait()
             await self._lease_ready()
 
     async def _lease_ready(self) -> None:

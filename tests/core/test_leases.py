@@ -58,6 +58,36 @@ async def test_in_doubt_about_its_leases_it_shows_nothing(store: Store) -> None:
         assert await house.bot.until(1) == ["half whole"]
 
 
+async def test_in_doubt_about_its_leases_it_takes_no_chat(store: Store) -> None:
+    """A chat that it holds and could not renew in time is not taken up again beside itself."""
+    fault, used = faulty(store)
+    cut = asyncio.Event()
+
+    async def renew() -> None:
+        if cut.is_set():
+            raise StoreError("cut off")
+
+    fault.before["renew"] = renew
+    gate = Gate()
+    pace = Pace(heartbeat=0.01, doubt=0.02, store=0.01)
+    house = House(store=used, model=StandInModel(gate), pace=pace)
+    async with house.running():
+        await house.say("hi")
+        await gate.until_reached()
+        cut.set()
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
+        leased = fault.calls.count("lease")
+        house.relay._wake.set()
+        await fault.until("renew", fault.calls.count("renew") + 3)
+        assert fault.calls.count("lease") == leased
+        cut.clear()
+        await fault.until("lease", leased + 1)
+        gate.opened.set()
+        assert await house.bot.until(1) == ["half whole"]
+    assert len(house.model.prompts) == 1
+
+
 async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:
     """A long answer keeps its chat."""
     fault, used = faulty(store)

@@ -50,12 +50,16 @@ class Spot:
 
 
 class Gate:
-    """Knows the spots and which calls have come by."""
+    """Knows the spots and which calls have come by.
+
+    Attributes:
+        is_armed: Calls that begin now are compared with the spots.
+    """
 
     def __init__(self, spots: list[Spot]) -> None:
         self._spots = spots
         self._left = [spot.nth for spot in spots]
-        self._is_armed = False
+        self.is_armed = False
 
     def listen(self) -> None:
         """Arm at the first line on standard input."""
@@ -63,13 +67,11 @@ class Gate:
 
     def _arm(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        self._is_armed = True
+        self.is_armed = True
         _report("armed")
 
     async def pass_by(self, call: str, when: When, about: str) -> None:
         """Let a call pass, unless it comes to a spot."""
-        if not self._is_armed:
-            return
         for number, spot in enumerate(self._spots):
             is_here = (spot.call, spot.when) == (call, when)
             if is_here and any(word in about for word in spot.about):
@@ -105,14 +107,17 @@ class Door:
             return inner
 
         async def call(*args: Any, **kwargs: Any) -> Any:
+            if not self._gate.is_armed:  # nor is it after the call, whenever that ends
+                result = await inner(*args, **kwargs)
+                self._learn(result)
+                return result
             name = f"{self._name}.{self._call(attribute, args)}"
-            # Who holds a chat works on that one alone, though what it says may name another.
-            chat = args[0].chat.ref if args and isinstance(args[0], Lease) else ""
-            about = chat or self._about(attribute, args) + repr((args, kwargs))
+            held = _held(args)
+            about = held or self._about(attribute, args) + repr((args, kwargs))
             await self._gate.pass_by(name, "before", about)
             result = await inner(*args, **kwargs)
             self._learn(result)
-            await self._gate.pass_by(name, "after", chat or about + repr(result))
+            await self._gate.pass_by(name, "after", held or about + repr(result))
             return result
 
         return call
@@ -144,6 +149,19 @@ class Door:
                 self._places["turn", -number if turn_id is None else turn_id] = chat.ref
 
 
+def _held(args: tuple[Any, ...]) -> str:
+    """Say what who holds a chat works on: that chat alone, though what it says may name another.
+
+    Empty for what is done without a lease.
+    """
+    match args:
+        case (Lease(chat=chat), Turn(messages=messages), *_):
+            return " ".join([chat.ref, *(message.text for message in messages)])
+        case (Lease(chat=chat), *_):
+            return chat.ref
+    return ""
+
+
 class ModelDoor:
     """Stands before a chat model; what it is asked tells which chat it is."""
 
@@ -154,7 +172,7 @@ class ModelDoor:
 
     async def stream(self, prompt: Any, **options: Any) -> AsyncIterator[Any]:
         """Yield the events of the reply."""
-        about = repr(prompt[-1])
+        about = repr(prompt[-1]) if self._gate.is_armed else ""
         await self._gate.pass_by("model.stream", "before", about)
         async for event in self._inner.stream(prompt, **options):
             if isinstance(event, Delta):

@@ -37,6 +37,11 @@ class Case:
     heard: int = 1
     duplicates: int = 0
 
+    @property
+    def is_let_go(self) -> bool:
+        """Whether its chat is free, so that the next question may be cut off by the kill."""
+        return ("store.next", "after") in self.steps
+
     def __str__(self) -> str:
         steps = [
             f"{step[1]} {step[0]} {''.join(map(str, step[2:]))}".strip() for step in self.steps
