@@ -8,6 +8,8 @@ from core.store.sums import spend
 from core.store.tx import Tx
 from core.types import Lease, Message, Turn, Usage
 
+MOST_TURNS = 2**63 - 1  # no turn has a higher number
+
 
 def window(
     tx: Tx, chat: int, *, start: int, tokens: int | None, before: int | None
@@ -21,11 +23,13 @@ def window(
     """
     floor = "?" if tokens is None else "CASE WHEN total - ? > ? THEN total - ? ELSE ? END"
     rows = tx.all(
-        f"SELECT message.* FROM (SELECT id, {floor} AS floor FROM chat WHERE id = ?) AS chat"
+        "SELECT role, name, content, tokens, total"
+        f" FROM (SELECT id, {floor} AS floor FROM chat WHERE id = ?) AS chat"
         " JOIN message ON chat_id = chat.id AND total > floor AND total - tokens >= floor"
-        " ORDER BY total",
+        " WHERE turn < ? ORDER BY total",
         *((start,) if tokens is None else (tokens, start, tokens, start)),
         chat,
+        MOST_TURNS if before is None else before,
     )
     return [
         Message(
@@ -36,7 +40,6 @@ def window(
             total=r["total"],
         )
         for r in rows
-        if before is None or r["turn"] < before
     ]
 
 

@@ -142,13 +142,13 @@ def _expire(tx: Tx) -> None:
             tx.run("DELETE FROM hold WHERE name = ?", row["name"])
 
 
-def _book(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str], Row]:
-    """Add amounts to each of some budgets, in their order; return these, by place.
+def _book(tx: Tx, places: _Places, **amounts: int) -> list[Row]:
+    """Add amounts to each of some budgets, and return these, in their order.
 
     A transaction that does this twice, or in another order, may meet one that waits for it.
     """
     if not places:
-        return {}
+        return []
     names = ", ".join(amounts)
     sums = ", ".join(f"{name} = budget.{name} + excluded.{name}" for name in amounts)
     rows = tx.all(
@@ -157,7 +157,8 @@ def _book(tx: Tx, places: _Places, **amounts: int) -> dict[tuple[str, str, str],
         f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *",
         *chain.from_iterable((*place, *amounts.values()) for place in places),
     )
-    return {(row["scope"], row["subject"], row["period"]): row for row in rows}
+    found = {(row["scope"], row["subject"], row["period"]): row for row in rows}
+    return [found[place] for place in places]
 
 
 def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], int | None]:
@@ -173,15 +174,14 @@ def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], in
 
 def _levels(
     tx: Tx,
-    limits: Sequence[Limit],
+    limits: Iterable[Limit],
     caps: Mapping[tuple[str, str, str, str], int | None],
-    rows: Mapping[tuple[str, str, str], Row],
+    rows: Iterable[Row],
     *,
     held: Mapping[str, int] | None = None,
 ) -> Iterable[Level]:
     """Yield how far each limit is used up, but for what `held` has just added."""
-    for limit, place in zip(limits, _where(tx, limits), strict=True):
-        row = rows[place]
+    for limit, row in zip(limits, rows, strict=True):
         own = {"usd": limit.usd, "tokens": limit.tokens}
         for unit in UNITS:
             amount = caps.get((limit.scope, limit.subject, limit.span, unit), own[unit])
