@@ -93,7 +93,12 @@ def serve(path: Path, key: str) -> Any:  # noqa: ANN401 - the engine has no type
     params.sse_ping_interval = 1  # seconds: how soon a stream notices that the server ends
     params.cache_ram_mib = 0
     params.fit_params = params.warmup = params.ui = params.endpoint_slots = False
+    params.endpoint_metrics = True
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise SettingsError("The embedded chat model does not start on this machine.") from error
+    # Ended before its loop has begun, it would wait for that for ever, and nothing else would
+    # run meanwhile (xllamacpp 2026.10). What only the loop can answer shows that it has.
+    server.handle_metrics()
+    return server
