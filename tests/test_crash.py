@@ -15,8 +15,8 @@ import pytest
 
 from tests.crash.child import written
 from tests.crash.platforms import Discord, Kind, Platform, Telegram
-from tests.crash.program import START_SECONDS
-from tests.crash.trial import CHILD, Case, Trial, arm, check, crash, go_on, trials
+from tests.crash.program import CHILD, START_SECONDS
+from tests.crash.trial import Case, Trial, arm, check, crash, go_on, trials
 from tests.crash.verdict import paid_twice
 from tests.crash.world import Room, World, served
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.crash.child import Spot, When, written
 from tests.crash.platforms import Discord, DiscordPlace, Fault, quiet
-from tests.crash.trial import CHILD, Case, arm, check, crash, trials
+from tests.crash.program import CHILD
+from tests.crash.trial import Case, arm, check, crash, trials
 from tests.crash.world import Room, World, answered, served
 from tests.servers.discord import Interaction
 

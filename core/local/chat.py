@@ -98,7 +98,12 @@ def serve(path: Path, key: str) -> Any:  # noqa: ANN401 - the engine has no type
     params.cache_ram_mib = 0
     params.endpoint_metrics = True  # see LocalChat.close
     params.fit_params = params.warmup = params.ui = params.endpoint_slots = False
+    params.endpoint_metrics = True
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise SettingsError("The embedded chat model does not start on this machine.") from error
+    # Ended before its loop has begun, it would wait for that for ever, and nothing else would
+    # run meanwhile (xllamacpp 2026.10). What only the loop can answer shows that it has.
+    server.handle_metrics()
+    return server

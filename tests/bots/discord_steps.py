@@ -49,7 +49,7 @@ def seen(channel: Channel, sent_at: int) -> Seen:
     return Seen(chat=chat(channel), sent_at=sent_at)
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait for a condition, which something in this process makes true."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - an inbox rings no bell

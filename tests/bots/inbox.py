@@ -59,10 +59,11 @@ class Inbox:
         self.messages = [incoming if m.event == incoming.event else m for m in self.messages]
 
     async def seen(self, platform: str) -> list[Seen]:
-        """Return what is known."""
+        """Return what is known at the time of the call."""
+        found = [seen for seen in self.known if seen.chat.platform == platform]
         self.looks += 1
         await self._meet_fault()
-        return [seen for seen in self.known if seen.chat.platform == platform]
+        return found
 
     async def _meet_fault(self) -> None:
         await asyncio.sleep(0)

@@ -127,6 +127,19 @@ async def test_it_ends_in_the_middle_of_an_answer() -> None:
         await asyncio.open_connection("127.0.0.1", client.base_url.port)
 
 
+def test_it_ends_as_soon_as_it_has_begun() -> None:
+    """Whoever ends it at once does not wait for ever, with all the process."""
+    script = """
+import os
+from core.local import chat, weights
+if hasattr(os, "sched_setaffinity"):  # on one processor its threads come late
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+for _ in range(3):
+    chat.serve(weights.find(*weights.CHAT.files[0]), "key")
+"""
+    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
+
+
 async def test_progress_is_told() -> None:
     """Whoever waits learns what is read, how much of it is done, and of how much."""
     told: list[tuple[str, int, int]] = []

@@ -34,7 +34,7 @@ class Servers:
         """What the servers did not like."""
         return [remark for server in self._servers for remark in server.remarks]
 
-    async def until(self, is_true: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    async def until(self, is_true: Callable[[], bool], *, seconds: float = 30.0) -> None:
         """Wait until something holds.
 
         Raises:

@@ -355,6 +355,6 @@ def _told(text: str) -> str:
 
 async def quiet(platform: Platform) -> None:
     """Wait until a killed program's calls are done or dropped."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while platform.server.connections:  # noqa: ASYNC110 - the server rings no bell for it
             await asyncio.sleep(0.01)

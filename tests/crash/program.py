@@ -12,8 +12,9 @@ from tests import leaks
 from tests.servers.openai import OpenAIServer
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0  # for a machine that is busy with something else
+START_SECONDS = 60.0  # for a machine that is busy with something else
 PLAIN = ("-m", "bots")
+CHILD = ("-m", "tests.crash.child")  # the same, to be killed
 
 
 class Program:
@@ -92,10 +93,14 @@ class Program:
     async def wait(self, *, seconds: float = START_SECONDS) -> int:
         """Wait for its end; return its exit code, negative for a signal.
 
+        Args:
+            seconds: It may take, on a machine with no more to do than it has cores for.
+
         Raises:
             TimeoutError: It still runs.
         """
-        async with asyncio.timeout(seconds):
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+        async with asyncio.timeout(seconds * max(1.0, load)):
             code = await self._running.wait()
         assert self._reading
         await self._reading
@@ -129,12 +134,21 @@ class Program:
             self._printed.set()
 
 
-def environment(openai: OpenAIServer, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what a program needs to be told besides `settings`; it is open to everybody."""
+def environment(
+    openai: OpenAIServer, folder: Path, settings: Mapping[str, str], *, is_measured: bool = True
+) -> dict[str, str]:
+    """Return what a program needs to be told besides `settings`; it is open to everybody.
+
+    Args:
+        openai: Whom it asks.
+        folder: Where its database is, unless the settings say so.
+        settings: Further ones.
+        is_measured: Its coverage counts if that of the tests does. One that is killed loses it.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in {"PATH", "HOME", "LANG"} or name.startswith("COVERAGE_")
+        if name in {"PATH", "HOME", "LANG"} or (is_measured and name.startswith("COVERAGE_"))
     }
     return {
         **kept,

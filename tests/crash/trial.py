@@ -8,10 +8,9 @@ from itertools import cycle
 
 from tests.crash.child import Spot, When, written
 from tests.crash.platforms import Fault, Held, Kind, quiet
-from tests.crash.program import START_SECONDS, Program
+from tests.crash.program import CHILD, START_SECONDS, Program
 from tests.crash.world import Room, World, served
 
-CHILD = ("-m", "tests.crash.child")
 Step = tuple[str, When] | tuple[str, When, int]
 Act = Callable[["Trial"], None]
 

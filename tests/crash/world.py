@@ -11,7 +11,7 @@ from typing import Self
 from core.memory import SUMMARISE
 from tests.crash.ledger import MARK, Ledger, Text
 from tests.crash.platforms import Kind, Place, Platform, Shown
-from tests.crash.program import PLAIN, START_SECONDS, Program, environment
+from tests.crash.program import CHILD, PLAIN, START_SECONDS, Program, environment
 from tests.servers.openai import OpenAIServer, Request
 from tests.sound import voice_note
 
@@ -34,7 +34,11 @@ class Room:
 
 
 class World:
-    """A platform, rooms there, and the database of the program that serves them."""
+    """A platform, rooms there, and the database of the program that serves them.
+
+    Attributes:
+        is_measured: Coverage counts what the program runs, unless it is to be killed.
+    """
 
     def __init__(
         self, folder: Path, platform: Platform, *, database: str = "", **settings: str
@@ -46,6 +50,7 @@ class World:
         self.ledger = Ledger(self.database)
         self.rooms: list[Room] = []
         self.settings = settings
+        self.is_measured = True
         self._marks = 0
         self._voices: dict[bytes, str] = {}
         self._open = AsyncExitStack()
@@ -70,7 +75,8 @@ class World:
             **self.settings,
             **settings,
         }
-        environ = environment(self.openai, self.folder, chosen)
+        is_measured = self.is_measured and arguments[: len(CHILD)] != CHILD
+        environ = environment(self.openai, self.folder, chosen, is_measured=is_measured)
         return Program(arguments or PLAIN, environ, self.folder)
 
     def room(self, kind: Kind = "private") -> Room:

@@ -123,7 +123,7 @@ class Channel:
         """Whether people see that the bot writes: for 10 s, or until its message comes."""
         return self.typing_until > self.server.clock.now()
 
-    async def answer(self, n: int = 1, *, containing: str = "", seconds: float = 10.0) -> Message:
+    async def answer(self, n: int = 1, *, containing: str = "", seconds: float = 30.0) -> Message:
         """Wait for the bot's n-th message here, until it contains `containing`.
 
         Raises:
@@ -139,7 +139,7 @@ class Channel:
         assert found is not None
         return found
 
-    async def until(self, condition: Callable[[], T], *, seconds: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Wait until a condition about this channel holds; return its value.
 
         Raises:

@@ -68,7 +68,7 @@ class Gateway:
         living = [session for session in self.sessions.values() if session.connection]
         return living[-1] if living else None
 
-    async def ready(self, n: int = 1, *, seconds: float = 10.0) -> Session:
+    async def ready(self, n: int = 1, *, seconds: float = 30.0) -> Session:
         """Wait until the bot has begun its n-th session and is connected to it."""
 
         def find() -> Session | None:

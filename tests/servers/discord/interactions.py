@@ -88,7 +88,7 @@ class Interaction:
         there = [message for message in self.followups if not message.is_deleted]
         return [text for text in (self.text, *(m.content for m in there)) if text]
 
-    async def answer(self, *, containing: str = "", seconds: float = 10.0) -> Message:
+    async def answer(self, *, containing: str = "", seconds: float = 30.0) -> Message:
         """Wait for the first answer, until it contains `containing`.
 
         Raises:
@@ -100,7 +100,7 @@ class Interaction:
         assert self.original
         return self.original
 
-    async def until(self, condition: Callable[[], T], *, seconds: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Wait until a condition about it holds; return its value.
 
         Raises:

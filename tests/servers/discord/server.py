@@ -174,7 +174,7 @@ class DiscordServer:
         """Void the bot's token, as the developer portal does."""
         self.token += "-reset"
 
-    async def until(self, condition: Callable[[], T], *, seconds: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Wait until a condition about the world holds; return its value.
 
         Raises:

@@ -60,7 +60,7 @@ class OpenAIServer:
         self.counter = Counter(is_exact=is_exact)
         self.closing = asyncio.Event()
         self._active = 0
-        self._faults: list[tuple[Fault, list[int | None], str | None]] = []
+        self._faults: list[tuple[Fault, list[int | None], str | None, str]] = []
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -86,21 +86,24 @@ class OpenAIServer:
         if self._runner:
             await self._runner.cleanup()
 
-    def fail(self, fault: Fault, *, times: int | None = 1, model: str | None = None) -> None:
+    def fail(
+        self, fault: Fault, *, times: int | None = 1, model: str | None = None, about: str = ""
+    ) -> None:
         """Let the next requests meet a fault; faults ordered earlier come first.
 
         Args:
             fault: What happens.
             times: To how many requests; None for all.
             model: Only to requests for this model.
+            about: Only to requests that hold this word.
         """
-        self._faults.append((fault, [times], model))
+        self._faults.append((fault, [times], model, about))
 
     def heal(self) -> None:
         """Forget all faults."""
         self._faults.clear()
 
-    async def until(self, condition: Callable[[], object], *, seconds: float = 10) -> None:
+    async def until(self, condition: Callable[[], object], *, seconds: float = 30.0) -> None:
         """Wait until a condition on this server's records holds.
 
         Raises:
@@ -155,7 +158,7 @@ class OpenAIServer:
         try:
             if problem := self._find_key_problem(request):
                 return self._refuse(record, problem)
-            fault = self._take_fault(record.model)
+            fault = self._take_fault(record)
             if isinstance(fault, Refuse):
                 return self._refuse(record, fault)
             if isinstance(fault, Break) and fault.after is None:
@@ -264,9 +267,11 @@ class OpenAIServer:
             return no_key()
         return None if key == self.key else bad_key(key)
 
-    def _take_fault(self, model: str) -> Fault | None:
-        for fault, left, only in self._faults:
-            if only not in {None, model} or left[0] == 0:
+    def _take_fault(self, record: Request) -> Fault | None:
+        for fault, left, model, about in self._faults:
+            if model not in {None, record.model} or left[0] == 0:
+                continue
+            if about and not any(about in text for _, text in record.texts):
                 continue
             if left[0] is not None:
                 left[0] -= 1

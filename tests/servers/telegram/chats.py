@@ -83,7 +83,7 @@ class Chat:
         since = time.monotonic() - DRAFT_SECONDS
         return next((draft for draft in self.drafts.values() if draft.at >= since), None)
 
-    async def answer(self, n: int = 1, *, containing: str = "", seconds: float = 10.0) -> Message:
+    async def answer(self, n: int = 1, *, containing: str = "", seconds: float = 30.0) -> Message:
         """Wait for the bot's n-th message here, until it contains `containing`.
 
         Raises:
@@ -99,7 +99,7 @@ class Chat:
         assert found is not None
         return found
 
-    async def until(self, condition: Callable[[], T], *, seconds: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Wait until a condition about this chat holds; return its value.
 
         Raises:

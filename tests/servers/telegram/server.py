@@ -139,7 +139,7 @@ class TelegramServer:
         self.bell.ring()
         return number
 
-    async def until(self, condition: Callable[[], T], *, seconds: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Wait until a condition about the world holds; return its value.
 
         Raises:
