@@ -46,10 +46,6 @@ class LocalChat:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        if self._server:
-            # Answered by the server's loop: one that has not begun to run would miss its end, and
-            # hang for ever, with everything else (xllamacpp 2026.10, measured).
-            self._server.handle_metrics()
         self._server = None  # the server ends with its last reference
 
 
@@ -96,7 +92,6 @@ def serve(path: Path, key: str) -> Any:  # noqa: ANN401 - the engine has no type
     params.cpuparams_batch.n_threads = os.cpu_count() or 1
     params.sse_ping_interval = 1  # seconds: how soon a stream notices that the server ends
     params.cache_ram_mib = 0
-    params.endpoint_metrics = True  # see LocalChat.close
     params.fit_params = params.warmup = params.ui = params.endpoint_slots = False
     params.endpoint_metrics = True
     try:
