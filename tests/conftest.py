@@ -1,8 +1,12 @@
 """Fixtures that every room's tests share."""
 
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.telegram import TelegramServer
 
 TODAY = date(2026, 11, 21)
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - tests of one user
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +56,16 @@ async def discord_server() -> AsyncIterator[DiscordServer]:
 
 
 def pytest_configure() -> None:
-    """Let our own loggers say all they can; it is searched for what no log may hold."""
+    """Let our own loggers say all they can; it is searched for what no log may hold.
+
+    And keep temporary files in memory where there is much: a database waits for the disk at
+    every commit.
+    """
     for name in leaks.OURS:
         logging.getLogger(name).setLevel(logging.DEBUG)
+    is_free = "TMPDIR" not in os.environ and MEMORY.is_dir()
+    if is_free and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+        tempfile.tempdir = str(MEMORY)
 
 
 @pytest.hookimpl(wrapper=True)

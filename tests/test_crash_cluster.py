@@ -43,7 +43,6 @@ async def test_whoever_dies_the_others_go_on(
     """Every question is answered once and in order, though processes and the database die."""
     rng = random.Random(20261122)
     async with World(tmp_path, platform(), database=database) as world:
-        world.is_measured = False  # all of them are killed in the end
         world.openai.first_token_delay = 0.05
         world.openai.chunk_delay = 0.02
         for _, kind in zip(range(CHATS), cycle(kinds), strict=False):

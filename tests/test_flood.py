@@ -29,7 +29,6 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """A platform, and a folder for the program."""
     platform: Callable[[], Platform] = request.param
     async with World(tmp_path, platform(), LOG_LEVEL="WARNING") as world:
-        world.is_measured = False  # it would take a fourth more time
         world.openai.chunk_delay = 0.0
         yield world
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,21 +15,17 @@ from tests.crash.platforms import Discord, Platform, Telegram
 from tests.crash.program import START_SECONDS
 from tests.crash.world import World, served
 from tests.numbers import Numbers
+from tests.ports import free_address
 from tests.servers.openai import broken, rate_limited
 from tests.servers.postgres import PostgresServer
 
 DEFAULT_PORT = 9464
 
 
-def free_address() -> str:
-    """Return an address on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
 @asynccontextmanager
 async def monitored(world: World) -> AsyncIterator[aiohttp.ClientSession]:
     """Run the command; yield what asks it how it runs."""
+    world.is_measured = True
     async with served(world) as program:
         url = f"http://{world.settings['HEALTH_LISTEN']}"
         async with aiohttp.ClientSession(url) as session:

@@ -28,6 +28,7 @@ def telegram() -> Telegram:
 async def world(tmp_path: Path, telegram: Telegram) -> AsyncIterator[World]:
     """Servers, and a folder for the program."""
     async with World(tmp_path, telegram, LOG_LEVEL="WARNING") as world:
+        world.is_measured = True
         yield world
 
 
@@ -45,6 +46,7 @@ async def test_a_signal_ends_it_with_fifty_answers_in_flight(
 ) -> None:
     """It ends in time with code 0, and the next start answers what was broken off."""
     async with World(tmp_path, platform(), LOG_LEVEL="WARNING") as world:
+        world.is_measured = True
         world.openai.gate = asyncio.Event()
         for place in range(50):
             world.room("private" if place % 4 else "group")
@@ -73,6 +75,7 @@ async def test_a_signal_ends_an_idle_program(
 ) -> None:
     """Nothing in flight: nothing to say."""
     async with World(tmp_path, platform(), LOG_LEVEL="WARNING") as world:
+        world.is_measured = True
         async with served(world) as program:
             program.send(number)
             assert await program.wait(seconds=END_SECONDS) == 0

@@ -24,6 +24,7 @@ def telegram() -> Telegram:
 async def world(tmp_path: Path, telegram: Telegram) -> AsyncIterator[World]:
     """Servers, and a folder for the program."""
     async with World(tmp_path, telegram, LOG_LEVEL="WARNING") as world:
+        world.is_measured = True
         yield world
 
 

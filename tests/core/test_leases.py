@@ -113,13 +113,14 @@ async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
     """When another worker took the chat, the late one writes nothing and ends."""
     gate = Gate()
     fault, used = faulty(store)
-    lost = asyncio.Event()
+    taken, lost = asyncio.Event(), asyncio.Event()
 
     async def lose() -> None:
-        if gate.reached.is_set() and not lost.is_set():
-            lost.set()
+        if gate.reached.is_set() and not taken.is_set():
+            taken.set()
             lease, turn = await take_over(store)
             await store.release(lease, turn=turn)
+            lost.set()
 
     fault.before["renew"] = lose
     house = House(store=used, model=StandInModel(gate), pace=Pace(heartbeat=0.01))

@@ -135,7 +135,7 @@ class Program:
 
 
 def environment(
-    openai: OpenAIServer, folder: Path, settings: Mapping[str, str], *, is_measured: bool = True
+    openai: OpenAIServer, folder: Path, settings: Mapping[str, str], *, is_measured: bool
 ) -> dict[str, str]:
     """Return what a program needs to be told besides `settings`; it is open to everybody.
 
@@ -143,7 +143,7 @@ def environment(
         openai: Whom it asks.
         folder: Where its database is, unless the settings say so.
         settings: Further ones.
-        is_measured: Its coverage counts if that of the tests does. One that is killed loses it.
+        is_measured: Its coverage counts, if that of the tests does.
     """
     kept = {
         name: value

@@ -11,7 +11,7 @@ from typing import Self
 from core.memory import SUMMARISE
 from tests.crash.ledger import MARK, Ledger, Text
 from tests.crash.platforms import Kind, Place, Platform, Shown
-from tests.crash.program import CHILD, PLAIN, START_SECONDS, Program, environment
+from tests.crash.program import PLAIN, START_SECONDS, Program, environment
 from tests.servers.openai import OpenAIServer, Request
 from tests.sound import voice_note
 
@@ -37,7 +37,7 @@ class World:
     """A platform, rooms there, and the database of the program that serves them.
 
     Attributes:
-        is_measured: Coverage counts what the program runs, unless it is to be killed.
+        is_measured: Coverage counts what the program runs; when it is killed, that is lost.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class World:
         self.ledger = Ledger(self.database)
         self.rooms: list[Room] = []
         self.settings = settings
-        self.is_measured = True
+        self.is_measured = False
         self._marks = 0
         self._voices: dict[bytes, str] = {}
         self._open = AsyncExitStack()
@@ -75,8 +75,7 @@ class World:
             **self.settings,
             **settings,
         }
-        is_measured = self.is_measured and arguments[: len(CHILD)] != CHILD
-        environ = environment(self.openai, self.folder, chosen, is_measured=is_measured)
+        environ = environment(self.openai, self.folder, chosen, is_measured=self.is_measured)
         return Program(arguments or PLAIN, environ, self.folder)
 
     def room(self, kind: Kind = "private") -> Room:

@@ -5,7 +5,6 @@ import dataclasses
 import os
 import re
 import signal
-import socket
 import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,19 +15,13 @@ from tests.crash.world import World, answered
 from tests.deploy.box import needs_root
 from tests.deploy.compose import POSTGRES, SQLITE, Container, contained, services
 from tests.deploy.image import Image
+from tests.ports import free_address
 from tests.servers.postgres import PostgresServer
 
 STOP_SECONDS = 20.0  # as in the Compose files
 USER = 10_001  # as in the Dockerfile
 
 pytestmark = needs_root
-
-
-def free_address() -> str:
-    """Return where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def settings(world: World) -> dict[str, str]:

@@ -15,7 +15,8 @@ from tests.crash.program import START_SECONDS
 from tests.crash.world import World, answered
 from tests.deploy.image import ROOT, Image
 from tests.deploy.machine import OURS, UNITS, Machine, needs_systemd
-from tests.deploy.test_container import free_address, listening, settings
+from tests.deploy.test_container import listening, settings
+from tests.ports import free_address
 from tests.servers.postgres import PostgresServer
 
 # As `systemd-analyze security` counts: tenths, of 10 that are worst.
