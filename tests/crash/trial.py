@@ -9,10 +9,12 @@ from itertools import cycle
 from tests.crash.child import Spot, When, written
 from tests.crash.platforms import Fault, Held, Kind, quiet
 from tests.crash.program import CHILD, START_SECONDS, Program
-from tests.crash.world import Room, World, served
+from tests.crash.world import Room, World, asked_of, served
 
 Step = tuple[str, When] | tuple[str, When, int]
 Act = Callable[["Trial"], None]
+# Calls that are made only while an answer is written.
+PREVIEWS = {"sendMessageDraft", "editMessageText", "edit_message"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Trial:
         mark: Of the question that is brought to the case's steps.
         clues: What else tells that a call is about this trial.
         asked: The questions that are answered in the end, in order; None: all.
+        shown: How many messages stood there before the question.
     """
 
     case: Case
@@ -64,6 +67,7 @@ class Trial:
     clues: tuple[str, ...] = ()
     asked: list[str] | None = None
     faults: tuple[Fault, ...] = ()
+    shown: int = 0
 
     def spots(self, *, kills: bool = False) -> list[Spot]:
         """Return the places to stand still at, or to die at."""
@@ -76,6 +80,15 @@ class Trial:
     def hold(self) -> None:
         """Let the platform take its time with the calls that the case names."""
         self.faults = tuple(map(self.room.place.hold, self.case.held))
+        self.shown = len(self.room.place.answers)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the rest of the answer may come: a preview that is to be held was begun."""
+        if not PREVIEWS.intersection(method for _, method in self.case.held):
+            return True
+        is_used = any(fault.used for fault in self.faults)
+        return is_used or len(self.room.place.answers) > self.shown
 
 
 def trials(world: World, cases: Sequence[Case], size: str, *kinds: Kind) -> list[Trial]:
@@ -104,6 +117,9 @@ async def crash(
         meanwhile: Does something between the kill and the start.
     """
     spots = [spot for trial in trials for spot in trial.spots()]
+    world.openai.goes_on = lambda request: all(
+        trial.is_seen for trial in trials if trial.mark in asked_of(request)
+    )
     async with served(world, *CHILD, written(spots)) as program:
         for trial in trials:
             world.ask(trial.room)

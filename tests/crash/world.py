@@ -153,7 +153,7 @@ class World:
             for request in self.openai.requests
             if request.path == "/chat/completions"
             and not is_summary(request)
-            and mark in _asked(request)
+            and mark in asked_of(request)
         ]
 
     def transcriptions(self, mark: str) -> int:
@@ -270,17 +270,18 @@ def _shown(messages: Sequence[Shown]) -> list[str]:
 
 def is_summary(request: Request) -> bool:
     """Say whether the model was asked to fold memory rather than to answer."""
-    return _asked(request).startswith(SUMMARISE)
+    return asked_of(request).startswith(SUMMARISE)
 
 
-def _asked(request: Request) -> str:
+def asked_of(request: Request) -> str:
+    """Return what was said last to the model."""
     texts = [text for role, text in request.texts if role == "user"]
     return texts[-1] if texts else ""
 
 
 def _reply(request: Request) -> list[str]:
     """Name the marks first and last, so that a piece of an answer is no answer."""
-    marks = MARK.findall(_asked(request))
+    marks = MARK.findall(asked_of(request))
     lines = max((LINES[mark[-1]] for mark in marks), default=1)
     names = " ".join(marks)
     body = [f"Line {number} about {marks[0] if marks else 'it'}." for number in range(lines)]

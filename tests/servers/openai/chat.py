@@ -124,7 +124,7 @@ async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> None:
     before, after = empty.split(b'"\\u0000"')
     for index, piece in enumerate(pieces):
         if index:
-            await _wait(call.server)
+            await _wait(call.server, record)
         record.last_token_at = time.monotonic()
         record.first_token_at = record.first_token_at or record.last_token_at
         record.sent.append(piece)
@@ -133,11 +133,12 @@ async def _send_pieces(call: Call, wire: Wire, pieces: list[str]) -> None:
         await wire.send(_chunk(call, [_choice({"refusal": call.shape.refusal})]))
 
 
-async def _wait(server: OpenAIServer) -> None:
+async def _wait(server: OpenAIServer, record: Request) -> None:
     if server.chunk_delay:
         await asyncio.sleep(server.chunk_delay)
     if server.gate:
         await server.gate.wait()
+    await server.until(lambda: server.goes_on(record))
 
 
 async def _break(call: Call, wire: Wire, fault: Break) -> bool:

@@ -39,6 +39,7 @@ class OpenAIServer:
         first_token_delay: Seconds before the first piece.
         chunk_delay: Seconds before each further one.
         gate: Once set, pieces after the first wait until it is open.
+        goes_on: The same for a single request: says whether its further pieces may go out.
         requests: Every request, in order of arrival.
         peak: Most requests answered at once.
     """
@@ -55,6 +56,7 @@ class OpenAIServer:
         self.first_token_delay = 0.0
         self.chunk_delay = 0.0
         self.gate: asyncio.Event | None = None
+        self.goes_on: Callable[[Request], bool] = lambda _: True
         self.requests: list[Request] = []
         self.peak = 0
         self.counter = Counter(is_exact=is_exact)
