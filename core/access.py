@@ -48,13 +48,19 @@ class Access:
         """Say whether somebody, by id, is an owner."""
         return person in self.owners
 
-    async def may(self, incoming: Incoming) -> bool:
-        """Say whether whoever wrote a message may talk to the bot, in its chat."""
+    async def may(self, incoming: Incoming, *, status: str | None = None) -> bool:
+        """Say whether whoever wrote a message may talk to the bot, in its chat.
+
+        Args:
+            incoming: The message.
+            status: What is known of them (see `Known`); None to look it up.
+        """
         person, chat = incoming.person, incoming.chat
         if self.is_owner(person.id):
             return True
-        known = await self._store.known(person.id)
-        status = known.status if known else ""
+        if status is None:
+            known = await self._store.known(person.id)
+            status = known.status if known else ""
         if status in {"approved", "denied"}:
             return status == "approved"
         ids = {person.id, *person.groups, chat.id, *chat.places}
@@ -62,19 +68,18 @@ class Access:
             return True
         return not chat.is_private and await self._store.admits(chat.place, ids)
 
-    async def check(self, incoming: Incoming, *, turn: int) -> None:
-        """Let somebody pass, or say why not.
+    async def check(self, turn: Turn) -> None:
+        """Let whoever's turn it is pass, or say why not.
 
         In pairing mode a stranger gets a code, and the owners hear of it once.
 
         Raises:
             AccessError: They may not; the text tells them what to do.
         """
-        person = incoming.person
-        if await self.may(incoming):
+        incoming, person = turn.messages[0], turn.person
+        if await self.may(incoming, status=turn.status):
             return
-        known = await self._store.known(person.id)
-        if self._mode != "pairing" or (known and known.status == "denied"):
+        if self._mode != "pairing" or turn.status == "denied":
             raise AccessError(
                 "I only talk to people my owner has let in. "
                 f"If you know the owner, tell them your id: `{person.id}`"
@@ -84,7 +89,7 @@ class Access:
                 f"I do not know you yet, {plain(person.name)}. Write to me in private, "
                 "and I will give you a code for my owner."
             )
-        asked = await self._store.ask(person.id, turn=turn)
+        asked = await self._store.ask(person.id, turn=turn.id)
         raise AccessError(
             f"Hello {plain(person.name)}! I do not know you yet. Give my owner this code, and "
             f"once they have approved it, write to me again: `{asked.code}`\n\n"

@@ -135,7 +135,7 @@ class Turns:
             return Outcome(ending="stopped")
         if turn.kind == "stop":
             return await self._command(working)
-        await self._access.check(turn.messages[0], turn=turn.id)
+        await self._access.check(turn)
         await self._access.ration(turn)
         return await self._converse(working)
 
@@ -165,7 +165,7 @@ class Turns:
         if command is None and not chat.is_private and not turn.messages[0].is_alone:
             return Outcome(ending="ignored")  # meant for another bot
         if command is None or not command.is_for_all:
-            await self._access.check(turn.messages[0], turn=turn.id)
+            await self._access.check(turn)
         if command is None:
             return Outcome(text=f"I do not know /{name}; /help shows what I do know.")
         if refusal := self._refusal(command, turn.person):

@@ -260,6 +260,7 @@ class Turn:
         stops: Every /stop that waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
         waited: Seconds since its first message was due, which is 20 ms after it was stored.
+        status: Of whoever wrote the first; see `core.people.Known`.
     """
 
     ids: tuple[int, ...]
@@ -272,6 +273,7 @@ class Turn:
     stops: tuple[Incoming, ...] = ()
     posted: tuple[str, ...] = ()
     waited: float = 0.0
+    status: str = ""
 
     @property
     def id(self) -> int:

@@ -21,7 +21,7 @@ from tests.crash.verdict import paid_twice
 from tests.crash.world import Room, World, served
 
 PRIVATE = (
-    Case(steps=(("store.known", "before"),)),
+    Case(steps=(("store.window", "after"),)),
     Case(steps=(("store.window", "before"),)),
     Case(steps=(("bot.preview", "before"),), is_finished=True),
     Case(steps=(("model.stream", "before"),)),

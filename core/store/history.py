@@ -1,7 +1,7 @@
 """Transactions of memory: what a chat remembers, what it has chosen, what models taught us."""
 
 from core.store.inbox import read
-from core.store.outbox import IS_TURN_BEGUN
+from core.store.outbox import OF_TURN
 from core.store.queue import check, turn_of
 from core.store.spending import settle
 from core.store.sums import spend
@@ -110,7 +110,7 @@ def last_turn(tx: Tx, held: Lease) -> Turn | None:
     if not last:
         return None
     rows = tx.all(
-        f"SELECT inbox.*, {IS_TURN_BEGUN} FROM inbox WHERE chat_id = ? AND turn = ?"
+        f"SELECT inbox.*, {OF_TURN} FROM inbox WHERE chat_id = ? AND turn = ?"
         " AND body <> '' ORDER BY id",
         held.chat_id,
         last["turn"],

@@ -22,28 +22,24 @@ BODY = TypeAdapter(Incoming)
 
 def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     """Store a message unless its event is known; make its chat ready when it is idle."""
-    row = _chat(tx, incoming)
-    chat = row["id"]
-    ready_at = tx.now + (
-        PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0
-    )
-    if row["waits_since"] is not None and not row["is_leased"]:
-        ready_at = min(ready_at, row["waits_since"] + PARTIAL_MS)
+    soon = tx.now + (PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0)
+    row = _chat(tx, incoming, soon)
     stored = tx.run(
         "INSERT INTO inbox (platform, event, chat_id, person, kind, message, body, ready_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         incoming.chat.platform,
         incoming.event,
-        chat,
+        row["id"],
         incoming.person.id,
         kind,
         incoming.message,
         _body(incoming),
-        ready_at,
+        soon if row["is_leased"] else row["ready_at"],
     )
     if stored:
-        _ready(tx, chat, ready_at)
-        _meet(tx, incoming, chat)
+        if not row["is_leased"]:
+            tx.tell(None)
+        _meet(tx, incoming, row)
     return bool(stored)
 
 
@@ -76,11 +72,11 @@ def _untouched(tx: Tx, chat: Chat, message: str) -> Row | None:
 
 def move(tx: Tx, incoming: Incoming) -> bool:
     """Let a message wait in another chat, known by its event; nobody waits for more there."""
-    chat = _chat(tx, incoming)["id"]
+    row = _chat(tx, incoming)
     if not tx.run(
         "UPDATE inbox SET chat_id = ?, message = ?, body = ?, ready_at = ? WHERE platform = ?"
         " AND event = ? AND done_at IS NULL AND attempts = 0",
-        chat,
+        row["id"],
         incoming.message,
         _body(incoming),
         tx.now,
@@ -88,7 +84,8 @@ def move(tx: Tx, incoming: Incoming) -> bool:
         incoming.event,
     ):
         return False
-    _ready(tx, chat, tx.now)
+    if tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", tx.now, row["id"]):
+        tx.tell(None)
     return True
 
 
@@ -158,40 +155,46 @@ def _body(incoming: Incoming) -> str:
         return json.dumps(asdict(incoming), ensure_ascii=False)
 
 
-def _ready(tx: Tx, chat: int, at: int) -> None:
-    if tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", at, chat):
-        tx.tell(None)
+def _chat(tx: Tx, incoming: Incoming, ready_at: int | None = None) -> Row:
+    """Return a message's chat, and what is known of who wrote it.
 
-
-def _chat(tx: Tx, incoming: Incoming) -> Row:
+    With `ready_at` it is ready then, if it is idle; or earlier, if something has waited there for
+    long. Where the message proves to be known, nothing is found then.
+    """
     # An upsert, so that the row is locked before the inbox is written: the next worker's last
     # look then either sees the message or comes before it is stored.
-    chat = incoming.chat
+    chat, person = incoming.chat, incoming.person.id
     [row] = tx.all(
-        "INSERT INTO chat (platform, ref, is_private, title, seen_at) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO chat (platform, ref, is_private, title, seen_at, ready_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title,"
         " seen_at = CASE WHEN excluded.seen_at > chat.seen_at AND ? = 0"
-        " THEN excluded.seen_at ELSE chat.seen_at END"
-        " RETURNING id, is_leased, (SELECT ready_at FROM inbox WHERE chat_id = chat.id"
-        " AND done_at IS NULL ORDER BY id LIMIT 1) AS waits_since",
-        chat.platform,
-        chat.ref,
-        int(chat.is_private),
-        chat.title,
-        incoming.sent_at,
-        int(incoming.is_alone),
+        " THEN excluded.seen_at ELSE chat.seen_at END,"
+        " ready_at = CASE WHEN chat.is_leased = 1 OR excluded.ready_at IS NULL THEN chat.ready_at"
+        " ELSE COALESCE((SELECT CASE WHEN inbox.ready_at + ? < excluded.ready_at"
+        " THEN inbox.ready_at + ? ELSE excluded.ready_at END FROM inbox"
+        " WHERE chat_id = chat.id AND done_at IS NULL ORDER BY id LIMIT 1), excluded.ready_at) END"
+        " RETURNING id, is_leased, ready_at,"
+        " (SELECT name FROM person WHERE person.id = ?) AS name,"
+        " (SELECT private_chat FROM person WHERE person.id = ?) AS private_chat",
+        *(chat.platform, chat.ref, int(chat.is_private), chat.title, incoming.sent_at, ready_at),
+        *(int(incoming.is_alone), PARTIAL_MS, PARTIAL_MS, person, person),
     )
     return row
 
 
-def _meet(tx: Tx, incoming: Incoming, chat: int) -> None:
+def _meet(tx: Tx, incoming: Incoming, chat: Row) -> None:
+    """Keep what is new of who wrote a message; `chat` is what `_chat` found."""
+    private = chat["id"] if incoming.chat.is_private else chat["private_chat"]
+    if (incoming.person.name, private) == (chat["name"], chat["private_chat"]):
+        return
     tx.run(
         "INSERT INTO person (id, name, private_chat) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name,"
         " private_chat = COALESCE(excluded.private_chat, person.private_chat)",
         incoming.person.id,
         incoming.person.name,
-        chat if incoming.chat.is_private else None,
+        chat["id"] if incoming.chat.is_private else None,
     )
 
 

@@ -1,10 +1,16 @@
 """Transactions of the outbox: what is to be sent, what stands already, what was sent."""
 
-from core.store.tx import Row, Tx
+from collections.abc import Sequence
+
+from core.store.tx import Row, Tx, among
 from core.types import MOST_FAILURES, Chat, File, Lease, Notice, Outcome, Outgoing, Turn
 
 _IS_BEGUN = "EXISTS (SELECT 1 FROM receipt WHERE receipt.turn = {}) AS is_begun"
-IS_TURN_BEGUN = _IS_BEGUN.format("inbox.id")
+# What a turn takes from elsewhere, beside a row of the inbox.
+OF_TURN = (
+    f"{_IS_BEGUN.format('inbox.id')},"
+    " (SELECT status FROM person WHERE person.id = inbox.person) AS status"
+)
 # What there is beside a row of the outbox, so that it is looked up only then.
 _KEPT = (
     f"{_IS_BEGUN.format('COALESCE(outbox.turn, -outbox.id)')},"
@@ -24,6 +30,18 @@ def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     )
     files = _files(tx, row["id"]) if row and row["has_files"] else ()
     return _outgoing(tx, held.chat, row, files) if row else None
+
+
+def waiting(tx: Tx, chats: Sequence[int]) -> set[int]:
+    """Return in which of some chats a text is still to go out."""
+    some, values = among(chats)
+    rows = tx.all(
+        f"SELECT chat_id FROM outbox WHERE chat_id IN ({some}) AND sent_at IS NULL"
+        " AND failures < ?",
+        *values,
+        MOST_FAILURES,
+    )
+    return {row["chat_id"] for row in rows}
 
 
 def answer(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing:

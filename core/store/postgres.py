@@ -29,6 +29,7 @@ from core.store.postgres_connection import (
     sound,
     store_error,
 )
+from core.store.postgres_wire import Result, Wire
 from core.store.tx import Clock, P, Row, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
@@ -54,23 +55,22 @@ class PostgresTx:
         signals: What it lets others know.
     """
 
-    def __init__(self, connection: Connection, now: int) -> None:
-        self._connection = connection
+    def __init__(self, wire: Wire, now: int) -> None:
+        self._wire = wire
         self.now = now
         self.signals: list[Signal] = []
-        self._is_begun = False
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return how many rows it changed."""
-        return self._execute(sql, values).rowcount
+        return self._execute(sql, values).size
 
     def all(self, sql: str, *values: object) -> Sequence[Row]:
         """Return all rows of a query."""
-        return self._execute(sql, values).fetchall()
+        return self._execute(sql, values).rows
 
     def one(self, sql: str, *values: object) -> Row | None:
         """Return the first row of a query, or None."""
-        return self._execute(sql, values).fetchone()
+        return next(iter(self._execute(sql, values).rows), None)
 
     def lock(self, sql: str, *values: object, skip: bool = False) -> Sequence[Row]:
         """Return all rows of a query, locked."""
@@ -87,17 +87,16 @@ class PostgresTx:
         """Let whoever watches know."""
         self.signals.append(signal)
 
-    def _execute(self, sql: str, values: Sequence[object]) -> psycopg.Cursor[dict[str, Any]]:
-        if not self._is_begun and not _is_query(sql):
-            self._connection.execute("BEGIN")
-            self._is_begun = True
+    def _execute(self, sql: str, values: Sequence[object]) -> Result:
+        if not self._wire.is_begun and not _is_query(sql):
+            self._wire.begin()
         try:
-            return self._connection.execute(_translated(sql), values)
+            return self._wire.execute(sql, values)
         except (UnicodeEncodeError, psycopg.DataError):
             cleaned = [sound(value) for value in values]
             if cleaned == list(values):
                 raise
-        return self._connection.execute(_translated(sql), cleaned)
+        return self._wire.execute(sql, cleaned)
 
 
 class PostgresDatabase:
@@ -184,25 +183,25 @@ class PostgresDatabase:
         tries = 0
         while True:
             tries += 1
-            connection = self._connected()
-            tx = PostgresTx(connection, self._now())
+            wire = self._connected()
+            tx = PostgresTx(wire, self._now())
             is_committing = False
             try:
                 result = job(tx)
                 is_committing = True
-                connection.commit()
+                wire.commit()
             except _COLLISIONS as error:
-                connection.rollback()
+                wire.rollback()
                 if tries == MOST_TRIES:
                     raise store_error(error) from None
                 time.sleep(random.uniform(0, 0.01 * tries))  # noqa: S311 - spreads load
             except psycopg.Error as error:
-                self._recover(connection)
+                self._recover(wire)
                 # A connection that was closed while nobody used it; a commit may have been done.
-                if not connection.closed or is_committing or tries > 1:
+                if not wire.connection.closed or is_committing or tries > 1:
                     raise store_error(error) from None
             except BaseException:  # whatever the job raised, no transaction may stay open
-                self._recover(connection)
+                self._recover(wire)
                 raise
             else:
                 if tx.signals and self._loop:
@@ -229,27 +228,27 @@ class PostgresDatabase:
             await asyncio.sleep(GATHER_SECONDS)
         self._telling = None
 
-    def _recover(self, connection: Connection) -> None:
+    def _recover(self, wire: Wire) -> None:
         with contextlib.suppress(psycopg.Error):
-            connection.rollback()
-        if connection.broken:
-            connection.close()
+            wire.rollback()
+        if wire.connection.broken:
+            wire.connection.close()
 
     def _now(self) -> int:
         return self._clock() if self._clock else _monotonic() + self._skew
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> Wire:
         """Return this thread's connection."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
-            if connection:
-                self._local.connection = None
-                self._let_go(connection)
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is None or wire.connection.closed:
+            if wire:
+                self._local.wire = None
+                self._let_go(wire.connection)
             connection = self._connect()
-            self._local.connection = connection
+            wire = self._local.wire = Wire(connection)
             self._open.add(connection)
             metrics.STORE_CONNECTIONS.inc()
-        return connection
+        return wire
 
     def _let_go(self, connection: Connection) -> None:
         connection.close()
@@ -262,7 +261,7 @@ class PostgresDatabase:
         return connection
 
     def _migrate(self) -> None:
-        connection = self._connected()
+        connection = self._connected().connection
         try:
             with connection.transaction():
                 migrate(connection)
@@ -325,11 +324,6 @@ def _notify(tx: Tx, name: str, signals: Iterable[Signal]) -> None:
 
 def _is_query(sql: str) -> bool:
     return sql.startswith("SELECT") and "FOR UPDATE" not in sql
-
-
-@functools.cache
-def _translated(sql: str) -> Any:  # noqa: ANN401 - psycopg wants a literal, and all of ours are
-    return sql.replace("%", "%%").replace("?", "%s")
 
 
 def _monotonic() -> int:

@@ -9,9 +9,10 @@ from itertools import takewhile
 
 from core.errors import LeaseLostError
 from core.store.inbox import bury, chat_of, hush, read
-from core.store.outbox import IS_TURN_BEGUN, note_sent, receipts, unsent
-from core.store.tx import Row, Tx
+from core.store.outbox import OF_TURN, note_sent, receipts, unsent, waiting
+from core.store.tx import Row, Tx, among
 from core.types import (
+    MOST_FAILURES,
     ChatState,
     Incoming,
     Lease,
@@ -48,11 +49,7 @@ def lease(
             most,
             skip=True,
         )
-        for row in rows:
-            held = _hold(tx, row)
-            work = _work(tx, held, row, buried)
-            if work:
-                taken.append((held, work))
+        taken += _take(tx, rows, buried) if rows else ()
         soonest = min(soonest, _soonest(tx, platform, is_full=len(rows) == most))
     return taken, max(0, soonest - tx.now) / 1000, buried
 
@@ -67,15 +64,27 @@ def _soonest(tx: Tx, platform: str, *, is_full: bool) -> int:
     return at if at > tx.now or is_full else tx.now + LOCKED_MS
 
 
-def _hold(tx: Tx, row: Row) -> Lease:
-    epoch = row["epoch"] + 1
+def _take(
+    tx: Tx, rows: Sequence[Row], buried: list[Buried]
+) -> list[tuple[Lease, Outgoing | Turn]]:
+    """Lease chats, and return those in which something is to be done, with that."""
+    chats = [row["id"] for row in rows]
+    some, values = among(chats)
     tx.run(
-        "UPDATE chat SET ready_at = ?, is_leased = 1, epoch = ? WHERE id = ?",
+        f"UPDATE chat SET ready_at = ?, is_leased = 1, epoch = epoch + 1 WHERE id IN ({some})",
         tx.now + LEASE_MS,
-        epoch,
-        row["id"],
+        *values,
     )
-    return Lease(chat_id=row["id"], chat=chat_of(row), epoch=epoch)
+    full = waiting(tx, chats)
+    taken: list[tuple[Lease, Outgoing | Turn]] = []
+    for row in rows:
+        held = Lease(chat_id=row["id"], chat=chat_of(row), epoch=row["epoch"] + 1)
+        outgoing = unsent(tx, held) if held.chat_id in full else None
+        work = outgoing or _next_turn(tx, held, row, buried)
+        if work:
+            taken.append((held, work))
+    _attempt(tx, [number for _, work in taken if isinstance(work, Turn) for number in work.ids])
+    return taken
 
 
 def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
@@ -105,7 +114,26 @@ def advance(
         note_sent(tx, sent)
     if row["is_off_record"]:
         tx.wipe()
-    return _work(tx, held, row, buried), buried
+    if _is_idle(tx, held):
+        return None, buried
+    work = unsent(tx, held) or _next_turn(tx, held, row, buried)
+    if isinstance(work, Turn):
+        _attempt(tx, work.ids)
+    return work, buried
+
+
+def _is_idle(tx: Tx, held: Lease) -> bool:
+    """Let a chat go in which nothing waits; else say so."""
+    return bool(
+        tx.run(
+            "UPDATE chat SET ready_at = NULL, is_leased = 0, epoch = epoch + 1 WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM outbox WHERE chat_id = chat.id AND sent_at IS NULL"
+            " AND outbox.failures < ?)"
+            " AND NOT EXISTS (SELECT 1 FROM inbox WHERE chat_id = chat.id AND done_at IS NULL)",
+            held.chat_id,
+            MOST_FAILURES,
+        )
+    )
 
 
 def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
@@ -167,15 +195,21 @@ def turn_of(tx: Tx, row: Row, found: Sequence[tuple[Row, Incoming]]) -> Turn:
         attempts=rows[0]["attempts"] + 1,
         failures=rows[0]["failures"],
         posted=posted,
+        status=rows[0]["status"] or "",
     )
 
 
-def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Turn | None:
-    outgoing = unsent(tx, held)
-    if outgoing:
-        return outgoing
+def _attempt(tx: Tx, messages: Sequence[int]) -> None:
+    """Count an attempt to answer some messages."""
+    if messages:
+        some, values = among(messages)
+        tx.run(f"UPDATE inbox SET attempts = attempts + 1 WHERE id IN ({some})", *values)
+
+
+def _next_turn(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Turn | None:
+    """Return what is to be answered next, or told of it; let the chat go if there is nothing."""
     rows = tx.lock(
-        f"SELECT inbox.*, {IS_TURN_BEGUN} FROM inbox WHERE chat_id = ? AND done_at IS NULL"
+        f"SELECT inbox.*, {OF_TURN} FROM inbox WHERE chat_id = ? AND done_at IS NULL"
         " ORDER BY id LIMIT ?",
         held.chat_id,
         MOST_MERGED,
@@ -193,10 +227,7 @@ def _work(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Tur
         return unsent(tx, held)
     said = [incoming for _, incoming in found[len(mine) :]]
     waited = max(0, tx.now - mine[0]["ready_at"]) / 1000
-    turn = replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said), waited=waited)
-    for number in turn.ids:
-        tx.run("UPDATE inbox SET attempts = attempts + 1 WHERE id = ?", number)
-    return turn
+    return replace(turn_of(tx, row, found[: len(mine)]), stops=tuple(said), waited=waited)
 
 
 def _stops(tx: Tx, held: Lease, rows: Sequence[Row], later: Sequence[Row]) -> Sequence[Row]:

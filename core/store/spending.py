@@ -20,6 +20,15 @@ KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
+UNLIMITED = -1  # what an owner set in place of a limit of the settings
+_LATE = "SELECT * FROM hold WHERE expires_at <= ? AND (usd + tokens > 0 OR expires_at <= ?)"
+# What owners set in place of the settings, beside a row of `budget`.
+_CAPS = ", ".join(
+    f"(SELECT COALESCE(amount, {UNLIMITED}) FROM cap WHERE cap.scope = budget.scope"
+    " AND cap.subject = budget.subject AND cap.unit = '" + unit + "' AND cap.span ="
+    f" CASE LENGTH(budget.period) WHEN 7 THEN 'month' ELSE 'day' END) AS cap_{unit}"
+    for unit in UNITS
+)
 # Where something is held: scope, subject and period of budgets.
 _Places = list[tuple[str, str, str]]
 _PLACES = TypeAdapter(_Places)
@@ -30,14 +39,13 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
 
     What was held under the same name before is let go first: it was for an attempt that crashed.
     """
-    _expire(tx)
-    caps = _caps(tx, limits)
     places = _where(tx, limits)
-    _enter(tx, name, places, usd, tokens)
+    if _enter(tx, name, places, usd, tokens):
+        _expire(tx)
     # Last, since it is what all chats share: others wait for it until this is committed.
     rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
     amounts = {"usd": usd, "tokens": tokens}
-    levels = list(_levels(tx, limits, caps, rows, held=amounts))
+    levels = list(_levels(tx, limits, rows, held=amounts))
     for level in levels:
         if amounts[level.unit] > level.left:
             release(tx, name)
@@ -45,16 +53,18 @@ def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> S
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
 
 
-def _enter(tx: Tx, name: str, places: _Places, usd: int, tokens: int) -> None:
-    """Keep what is held where, in place of what was."""
-    values = (name, usd, tokens, _PLACES.dump_json(places).decode(), tx.now + HOLD_MS)
-    sql = (
-        "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (name) DO NOTHING"
-    )
-    if not tx.run(sql, *values):
+def _enter(tx: Tx, name: str, places: _Places, usd: int, tokens: int) -> bool:
+    """Keep what is held where, in place of what was; say whether something is held too long."""
+    while True:
+        found = tx.all(
+            "INSERT INTO hold (name, usd, tokens, budgets, expires_at) VALUES (?, ?, ?, ?, ?)"
+            f" ON CONFLICT (name) DO NOTHING RETURNING EXISTS ({_LATE}) AS has_late",
+            *(name, usd, tokens, _PLACES.dump_json(places).decode(), tx.now + HOLD_MS),
+            *(tx.now, tx.now - KEPT_MS),
+        )
+        if found:
+            return bool(found[0]["has_late"])
         release(tx, name)
-        tx.run(sql, *values)
 
 
 def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
@@ -86,7 +96,7 @@ def release(tx: Tx, name: str) -> None:
 def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
     """Return how far each of the limits is used up."""
     rows = _book(tx, _where(tx, limits), held_usd=0, held_tokens=0)
-    return list(_levels(tx, limits, _caps(tx, limits), rows))
+    return list(_levels(tx, limits, rows))
 
 
 def cap(tx: Tx, limit: Limit, unit: Unit, amount: int | None) -> None:
@@ -133,8 +143,7 @@ def reset(tx: Tx, limit: Limit) -> None:
 
 
 def _expire(tx: Tx) -> None:
-    late = "SELECT * FROM hold WHERE expires_at <= ? AND (usd + tokens > 0 OR expires_at <= ?)"
-    for row in tx.lock(late, tx.now, tx.now - KEPT_MS, skip=True):
+    for row in tx.lock(_LATE, tx.now, tx.now - KEPT_MS, skip=True):
         if row["usd"] + row["tokens"] > 0:
             _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
             tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
@@ -143,7 +152,7 @@ def _expire(tx: Tx) -> None:
 
 
 def _book(tx: Tx, places: _Places, **amounts: int) -> list[Row]:
-    """Add amounts to each of some budgets, and return these, in their order.
+    """Add amounts to each of some budgets; return these in their order, each with its caps.
 
     A transaction that does this twice, or in another order, may meet one that waits for it.
     """
@@ -154,28 +163,16 @@ def _book(tx: Tx, places: _Places, **amounts: int) -> list[Row]:
     rows = tx.all(
         f"INSERT INTO budget (scope, subject, period, {names})"
         f" VALUES {marks(3 + len(amounts), len(places))}"
-        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *",
+        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *, {_CAPS}",
         *chain.from_iterable((*place, *amounts.values()) for place in places),
     )
     found = {(row["scope"], row["subject"], row["period"]): row for row in rows}
     return [found[place] for place in places]
 
 
-def _caps(tx: Tx, limits: Sequence[Limit]) -> dict[tuple[str, str, str, str], int | None]:
-    """Return what owners set in place of the settings, by scope, subject, span and unit."""
-    if not limits:
-        return {}
-    rows = tx.all(
-        f"SELECT * FROM cap WHERE (scope, subject, span) IN (VALUES {marks(3, len(limits))})",
-        *chain.from_iterable((limit.scope, limit.subject, limit.span) for limit in limits),
-    )
-    return {(r["scope"], r["subject"], r["span"], r["unit"]): r["amount"] for r in rows}
-
-
 def _levels(
     tx: Tx,
     limits: Iterable[Limit],
-    caps: Mapping[tuple[str, str, str, str], int | None],
     rows: Iterable[Row],
     *,
     held: Mapping[str, int] | None = None,
@@ -184,7 +181,9 @@ def _levels(
     for limit, row in zip(limits, rows, strict=True):
         own = {"usd": limit.usd, "tokens": limit.tokens}
         for unit in UNITS:
-            amount = caps.get((limit.scope, limit.subject, limit.span, unit), own[unit])
+            amount = own[unit] if row[f"cap_{unit}"] is None else row[f"cap_{unit}"]
+            if amount == UNLIMITED:
+                amount = None
             if amount is not None:
                 yield Level(
                     scope=limit.scope,

@@ -66,6 +66,15 @@ def marks(columns: int, rows: int) -> str:
     return ", ".join([row] * rows)
 
 
+def among(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """Return placeholders for some numbers, as `IN (...)` takes them, and the values for these.
+
+    There are few lengths of it, since a statement is prepared for each: the last is repeated.
+    """
+    length = 1 << (len(numbers) - 1).bit_length()
+    return ", ".join("?" * length), [*numbers, *[numbers[-1]] * (length - len(numbers))]
+
+
 class Database(Protocol):
     """Runs transactions; every method raises StoreError when it fails."""
 

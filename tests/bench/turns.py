@@ -118,23 +118,33 @@ class Talk:
         return time.perf_counter() - began
 
     async def at_random(self, rate: float, seconds: float) -> list[float]:
-        """Let so many messages a second come; return the seconds until the model was asked."""
+        """Let so many messages a second come, of people who have their last answer.
+
+        Returns:
+            The seconds until the model was asked.
+        """
         stored: dict[str, float] = {}
 
         async def ask(number: int) -> None:
             stored[await self.ask(number)] = time.perf_counter()
 
         async with asyncio.TaskGroup() as group:
-            began, at = time.perf_counter(), 0.0
-            for number in itertools.cycle(range(CHATS)):
-                at += random.expovariate(rate)
-                if at > seconds:
-                    break
+            began, at = time.perf_counter(), random.expovariate(rate)
+            people = itertools.cycle(range(CHATS))
+            while at < seconds:
                 await asyncio.sleep(began + at - time.perf_counter())
-                group.create_task(ask(number))
+                idle = filter(self._is_idle, itertools.islice(people, CHATS))
+                if (number := next(idle, None)) is not None:
+                    self.town.answered[str(number)].clear()
+                    group.create_task(ask(number))
+                at += random.expovariate(rate)
         for done in self.town.answered.values():
             await done.wait()
         return [self.model.asked[text] - when for text, when in stored.items()]
+
+    def _is_idle(self, number: int) -> bool:
+        """Whether somebody has the answer to what they asked last."""
+        return self.town.answered[str(number)].is_set()
 
 
 async def measure(where: Path | str, turns: int, *, first: int) -> Figures:

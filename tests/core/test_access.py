@@ -9,7 +9,7 @@ from core.access import Access, Mode
 from core.errors import AccessError
 from core.protocols import Store
 from core.store import open_store
-from core.types import Chat, Person, Voice
+from core.types import Chat, ChatState, Person, Turn, Voice
 from tests.core.house import OFFICE, OWNER, House
 from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, incoming
 
@@ -26,6 +26,20 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         await opened.put(incoming(number, chat=chat, person=person), "message")
     yield opened
     await opened.close()
+
+
+async def check(access: Access, store: Store, chat: Chat, person: Person, *, turn: int) -> None:
+    """Let somebody pass, or raise why not."""
+    known = await store.known(person.id)
+    await access.check(
+        Turn(
+            ids=(turn,),
+            kind="message",
+            messages=(incoming(0, chat=chat, person=person),),
+            state=ChatState(),
+            status=known.status if known else "",
+        )
+    )
 
 
 @pytest.mark.parametrize("mode", ["pairing", "open", "closed"])
@@ -56,7 +70,7 @@ async def test_a_flood_of_strangers_is_no_flood_for_owners(store: Store) -> None
         stranger = Person(id=f"desk:5{number}", name="Eve")
         await store.put(incoming(50 + number, chat=CHAT, person=stranger), "message")
         with pytest.raises(AccessError, match="this code") as refused:
-            await access.check(incoming(0, chat=CHAT, person=stranger), turn=number)
+            await check(access, store, CHAT, stranger, turn=number)
         told += [notice.text for notice in refused.value.notices]
     assert len(told) == 5
     assert "/users lists who else asks" in told[-1]
@@ -72,10 +86,10 @@ async def test_a_stranger_gets_a_code_in_private(store: Store) -> None:
     """The code and the id are shown; the owners hear of it once, until a new code is due."""
     access = Access(store, mode="pairing", owners=[OWNER.id, "desk:8"], allowed=[])
     with pytest.raises(AccessError, match="Hello Ann!") as first:
-        await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
+        await check(access, store, CHAT, ANN, turn=1)
     assert [notice.person for notice in first.value.notices] == ["desk:8", OWNER.id]
     with pytest.raises(AccessError, match="desk:1") as second:
-        await access.check(incoming(0, chat=CHAT, person=ANN), turn=2)
+        await check(access, store, CHAT, ANN, turn=2)
     assert str(second.value) == str(first.value)
     assert second.value.notices == ()
 
@@ -84,7 +98,7 @@ async def test_a_stranger_in_a_group_is_sent_to_private(store: Store) -> None:
     """No code is shown where others would read it."""
     access = Access(store, mode="pairing", owners=[], allowed=[])
     with pytest.raises(AccessError, match=r"I do not know you yet, Ann\. Write to me in private"):
-        await access.check(incoming(0, chat=GROUP, person=ANN), turn=1)
+        await check(access, store, GROUP, ANN, turn=1)
     assert (await access._store.known(ANN.id)).status == ""  # type: ignore[union-attr]
 
 
@@ -94,17 +108,17 @@ async def test_who_was_denied_gets_no_code(store: Store, mode: Mode) -> None:
     await store.decide(ANN.id, "denied")
     access = Access(store, mode=mode, owners=[], allowed=[])
     with pytest.raises(AccessError, match=r"only talk to people my owner has let in\..*`desk:1`"):
-        await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
+        await check(access, store, CHAT, ANN, turn=1)
     if mode != "closed":
         return
     with pytest.raises(AccessError, match="only talk to people"):
-        await access.check(incoming(0, chat=CHAT, person=BOB), turn=2)
+        await check(access, store, CHAT, BOB, turn=2)
 
 
 async def test_who_may_talk_passes(store: Store) -> None:
     """Nothing is said to those who may."""
     access = Access(store, mode="open", owners=[], allowed=[])
-    await access.check(incoming(0, chat=CHAT, person=ANN), turn=1)
+    await check(access, store, CHAT, ANN, turn=1)
 
 
 @pytest.mark.parametrize("mode", ["pairing", "closed"])
