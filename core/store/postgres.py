@@ -29,7 +29,7 @@ from core.store.postgres_connection import (
     sound,
     store_error,
 )
-from core.store.postgres_wire import Result, Wire
+from core.store.postgres_wire import CHANGED, Result, Wire
 from core.store.tx import Clock, P, Row, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,12 @@ GATHER_SECONDS = 0.01
 MOST_TOLD = 50  # in a notification, which takes 8,000 bytes
 MOST_TRIES = 10
 # What a transaction met that ran at the same time; it is undone, and may be run again.
-_COLLISIONS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_COLLISIONS = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.UniqueViolation,
+    CHANGED,
+)
 
 
 class PostgresTx:

@@ -17,7 +17,11 @@ from core.store.postgres_connection import Connection
 TEXT, BINARY = pq.Format.TEXT, pq.Format.BINARY
 # What values are sent as; that of a text, or of nothing, is for the server to find out.
 _OIDS = {int: 20, float: 701, bytes: 17, str: 0, type(None): 0}  # int8, float8, bytea
+MOST_PREPARED = 300  # of them a handful of each length of a list
 _DONE = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+
+# A newer process added a column to a table: what is prepared does not know it.
+CHANGED = errors.FeatureNotSupported
 
 _Key = tuple[str, tuple[type, ...]]
 
@@ -42,6 +46,7 @@ class Wire:
         self.is_begun = False
         self._pg = connection.pgconn
         self._transformer = Transformer(connection)
+        self._names = itertools.count()
         self._prepared: dict[_Key, bytes] = {}
         self._columns: dict[_Key, tuple[str, ...]] = {}
 
@@ -79,11 +84,18 @@ class Wire:
 
     def _prepare(self, key: _Key) -> bytes:
         sql, kinds = key
-        name = f"causerie_{len(self._prepared)}".encode()
+        if len(self._prepared) == MOST_PREPARED:
+            self._sound(self._pg.exec_(b"DEALLOCATE ALL"))
+            self._forget()
+        name = f"causerie_{next(self._names)}".encode()
         oids = [_OIDS[kind] for kind in kinds]
         self._sound(self._pg.prepare(name, _numbered(sql).encode(), oids))
         self._prepared[key] = name
         return name
+
+    def _forget(self) -> None:
+        self._prepared.clear()
+        self._columns.clear()
 
     def _rows(self, key: _Key, found: pq.abc.PGresult) -> list[dict[str, Any]]:
         names = self._columns.get(key)
@@ -105,7 +117,10 @@ class Wire:
             return found
         if self._pg.status == pq.ConnStatus.BAD:
             raise psycopg.OperationalError(found.get_error_message())
-        raise errors.error_from_result(found)
+        error = errors.error_from_result(found)
+        if isinstance(error, CHANGED):
+            self._forget()
+        raise error
 
 
 def _dumped(value: Any) -> bytes | None:  # noqa: ANN401 - whatever a column takes

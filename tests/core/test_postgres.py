@@ -8,7 +8,8 @@ import pytest
 
 from core.errors import StoreError
 from core.store import DatabaseStore, leading, open_store
-from core.store.postgres import MOST_TRIES, PostgresDatabase, open_postgres
+from core.store.postgres import CONNECTIONS, MOST_TRIES, PostgresDatabase, open_postgres
+from core.store.postgres_wire import MOST_PREPARED
 from core.store.schema import MIGRATIONS
 from core.store.tx import Signal, Tx
 from core.types import Outcome, Transcript, Usage
@@ -16,6 +17,8 @@ from tests.core.conftest import prepared
 from tests.core.stand_ins import CHAT, StandInClock, incoming
 from tests.core.storing import put, read, take_turn
 from tests.servers.postgres import PostgresServer
+
+MANY = MOST_PREPARED + 50
 
 
 @pytest.fixture
@@ -67,6 +70,31 @@ async def test_transactions_that_block_one_another_are_run_again(
     await asyncio.gather(*(database.run(raise_both, *pair) for pair in (("a", "b"), ("b", "a"))))
     rows = await database.run(read, "SELECT millionths FROM calibration")
     assert [row["millionths"] for row in rows] == [2, 2]
+
+
+async def test_a_column_that_is_added_meanwhile(database: PostgresDatabase, url: str) -> None:
+    """A newer process may change a table while this one goes on."""
+    await database.run(learn, "a", 1)
+    everything = "SELECT * FROM calibration"
+    for _ in range(CONNECTIONS):
+        await database.run(read, everything)
+    with psycopg.connect(url) as newer:
+        newer.execute("ALTER TABLE calibration ADD COLUMN since BIGINT NOT NULL DEFAULT 7")
+    for _ in range(CONNECTIONS):
+        [row] = await database.run(read, everything)
+        assert (row["model"], row["since"]) == ("a", 7)
+
+
+async def test_what_is_prepared_is_bounded(database: PostgresDatabase) -> None:
+    """A connection goes on with more statements than it keeps."""
+
+    def ask(tx: Tx) -> list[int]:
+        asked = [tx.all(f"SELECT {number} AS n, ? AS m", number) for number in range(MANY)]
+        kept = tx.all("SELECT COUNT(*) AS n FROM pg_prepared_statements")
+        assert kept[0]["n"] <= MOST_PREPARED
+        return [row["n"] for rows in asked for row in rows if row["n"] == row["m"]]
+
+    assert await database.run(ask) == list(range(MANY))
 
 
 async def test_what_collides_for_ever_is_an_error(
