@@ -97,6 +97,7 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         log.info(
             "serving roles=%s bots=%s models=%s", ",".join(sorted(roles)), ",".join(bots), models
         )
+        heap.settle()
         with health.started():
             await _run(tasks)
 

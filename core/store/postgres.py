@@ -128,7 +128,6 @@ class PostgresDatabase:
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="postgres")
         self._watchers = Watchers()
         self._listening: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._name = secrets.token_hex(8)
         self._news: set[Signal] = set()
         self._telling: asyncio.Task[None] | None = None
@@ -138,13 +137,10 @@ class PostgresDatabase:
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `job(tx, ...)` in a transaction; see `core.store.tx.Database`."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         bound: Callable[[Tx], T] = functools.partial(_call, job, args, kwargs)
-        self._loop = asyncio.get_running_loop()
-        running = self._loop.run_in_executor(
-            self._threads, contextvars.copy_context().run, self._transact, bound
-        )
-        running.add_done_callback(_hear_out)
-        return await asyncio.shield(running)
+        self._threads.submit(contextvars.copy_context().run, self._work, bound, answer)
+        return await answer
 
     async def prepare(self) -> None:
         """Connect, and bring the database to the newest schema.
@@ -183,8 +179,30 @@ class PostgresDatabase:
         for connection in [*self._open]:
             self._let_go(connection)
 
-    def _transact(self, job: Callable[[Tx], T]) -> T:
-        """Run a job, again if it was undone through no fault of its own."""
+    def _work(self, job: Callable[[Tx], T], answer: asyncio.Future[T]) -> None:
+        """Run a job in a thread, and hand what it came to to the event loop, unless that ended."""
+        signals: Sequence[Signal] = ()
+        try:
+            result, signals = self._transact(job)
+            settle = functools.partial(answer.set_result, result)
+        except BaseException as error:  # noqa: BLE001 - whoever asked for the job hears of it
+            settle = functools.partial(answer.set_exception, error)
+        with contextlib.suppress(RuntimeError):
+            answer.get_loop().call_soon_threadsafe(self._settle, answer, settle, signals)
+
+    def _settle(
+        self,
+        answer: asyncio.Future[Any],
+        settle: Callable[[], None],
+        signals: Sequence[Signal],
+    ) -> None:
+        if not answer.done():  # or whoever asked did not wait
+            settle()
+        if signals:
+            self._announce(signals)
+
+    def _transact(self, job: Callable[[Tx], T]) -> tuple[T, Sequence[Signal]]:
+        """Run a job, again if it was undone by no fault of its own; return also its signals."""
         tries = 0
         while True:
             tries += 1
@@ -209,9 +227,7 @@ class PostgresDatabase:
                 self._recover(wire)
                 raise
             else:
-                if tx.signals and self._loop:
-                    self._loop.call_soon_threadsafe(self._announce, tx.signals)
-                return result
+                return result, tx.signals
 
     def _announce(self, signals: Sequence[Signal]) -> None:
         """Let those in this process know at once, and the others soon."""
@@ -307,12 +323,6 @@ class PostgresDatabase:
                     name, signals = json.loads(note.payload)
                     for signal in signals if name != self._name else ():
                         self._watchers.tell(cast("Signal", signal and tuple(signal)))
-
-
-def _hear_out(running: asyncio.Future[Any]) -> None:
-    """Let nobody complain of an error that whoever would hear it did not wait for."""
-    if not running.cancelled():
-        running.exception()
 
 
 def _call(job: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Tx) -> T:

@@ -1,9 +1,12 @@
 """What is let go goes back to the machine."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from bots.heap import settle
 
 # Blocks as large as a picture's, and fewer threads than draw.
 _PROGRAM = """
@@ -37,3 +40,14 @@ def test_what_threads_let_go_goes_back() -> None:
         check=True,
     )
     assert int(found.stdout) < 10
+
+
+def test_what_stays_is_not_looked_through() -> None:
+    """Only what has come since is searched for garbage."""
+    kept = [[] for _ in range(1000)]  # type: ignore[var-annotated]
+    try:
+        settle()
+        assert gc.get_freeze_count() > len(kept)
+        assert len(gc.get_objects()) < len(kept)
+    finally:
+        gc.unfreeze()
