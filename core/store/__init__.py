@@ -1,8 +1,9 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Concatenate
@@ -78,18 +79,14 @@ class DatabaseStore:
     async def _run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        metrics.IN_STORE.count += 1
-        began = time.monotonic()
-        try:
+        with _measured():
             return await self._database.run(job, *args, **kwargs)
-        except LeaseLostError:
-            raise
-        except StoreError:
-            metrics.STORE_FAILURES.inc()
-            raise
-        finally:
-            metrics.IN_STORE.count -= 1
-            metrics.STORE.observe(time.monotonic() - began)
+
+    async def _read(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with _measured():
+            return await self._database.read(job, *args, **kwargs)
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(inbox.put, incoming, kind)
@@ -104,7 +101,7 @@ class DatabaseStore:
         return await self._run(inbox.move, incoming)
 
     async def seen(self, platform: str) -> list[Seen]:
-        return await self._run(inbox.seen, platform)
+        return await self._read(inbox.seen, platform)
 
     async def stop(self, chat: Chat) -> None:
         await self._tell((chat.platform, chat.ref))
@@ -149,7 +146,7 @@ class DatabaseStore:
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
     ) -> list[Message]:
-        return await self._run(history.window, chat, start=start, tokens=tokens, before=before)
+        return await self._read(history.window, chat, start=start, tokens=tokens, before=before)
 
     async def compact(
         self,
@@ -194,7 +191,7 @@ class DatabaseStore:
         return await self._run(history.last_turn, lease)
 
     async def calibrations(self) -> dict[str, float]:
-        return await self._run(history.calibrations)
+        return await self._read(history.calibrations)
 
     async def calibrate(self, model: str, factor: float) -> None:
         await self._run(history.calibrate, model, factor)
@@ -206,13 +203,13 @@ class DatabaseStore:
         return await self._run(privacy.may_forget, lease, turn)
 
     async def stored(self, person: str) -> Stored:
-        return await self._run(privacy.stored, person)
+        return await self._read(privacy.stored, person)
 
     async def expire(self, days: int | None) -> int:
         return await self._run(expiry.expire, days)
 
     async def known(self, person: str) -> Known | None:
-        return await self._run(people.known, person)
+        return await self._read(people.known, person)
 
     async def ask(self, person: str, *, turn: int) -> Pairing:
         return await self._run(people.ask, person, turn)
@@ -224,10 +221,10 @@ class DatabaseStore:
         return await self._run(people.decide, who, status)
 
     async def everybody(self) -> list[Known]:
-        return await self._run(people.everybody)
+        return await self._read(people.everybody)
 
     async def admits(self, place: str, ids: Collection[str]) -> bool:
-        return await self._run(people.admits, place, ids)
+        return await self._read(people.admits, place, ids)
 
     async def admit(self, place: str, admitted: Admitted) -> None:
         await self._run(people.admit, place, admitted)
@@ -236,7 +233,7 @@ class DatabaseStore:
         return await self._run(people.dismiss, place, admitted)
 
     async def admitted(self, place: str) -> list[Admitted]:
-        return await self._run(people.in_place, place)
+        return await self._read(people.in_place, place)
 
     async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
         return await self._run(spending.hold, name, limits, usd, tokens)
@@ -267,10 +264,26 @@ class DatabaseStore:
         person: str | None = None,
         chat: int | None = None,
     ) -> list[Total]:
-        return await self._run(totals.totals, by, since, person, chat)
+        return await self._read(totals.totals, by, since, person, chat)
 
     async def depth(self) -> Depth:
-        return await self._run(depths.depth)
+        return await self._read(depths.depth)
+
+
+@contextlib.contextmanager
+def _measured() -> Iterator[None]:
+    metrics.IN_STORE.count += 1
+    began = time.monotonic()
+    try:
+        yield
+    except LeaseLostError:
+        raise
+    except StoreError:
+        metrics.STORE_FAILURES.inc()
+        raise
+    finally:
+        metrics.IN_STORE.count -= 1
+        metrics.STORE.observe(time.monotonic() - began)
 
 
 def _tell(buried: Iterable[queue.Buried]) -> None:

@@ -142,6 +142,12 @@ class PostgresDatabase:
         self._threads.submit(contextvars.copy_context().run, self._work, bound, answer)
         return await answer
 
+    async def read(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job that only looks: a transaction of queries takes no locks, and no COMMIT."""
+        return await self.run(job, *args, **kwargs)
+
     async def prepare(self) -> None:
         """Connect, and bring the database to the newest schema.
 

@@ -1,4 +1,4 @@
-"""SQLite: one connection, one thread, and one fsync for all transactions that wait together."""
+"""SQLite: a thread that writes, with one fsync for all that waits together, and one that reads."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,14 @@ import aiosqlite
 
 from core import metrics
 from core.errors import StoreError
-from core.store.sqlite_file import check_there, data_version, lock_file, prepare, prepare_visit
+from core.store.sqlite_file import (
+    check_there,
+    data_version,
+    lock_file,
+    prepare,
+    prepare_reading,
+    prepare_visit,
+)
 from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
@@ -109,12 +116,24 @@ class SqliteDatabase:
     Whatever is asked for while a commit is under way becomes the next transaction, each job
     in a savepoint of its own: a job that raises undoes itself only, a COMMIT that fails fails
     the whole group. A job is durable when `run` returns (WAL, synchronous=FULL).
+
+    Args:
+        connection: What writes.
+        reading: What only reads, beside that; None to have one do both.
+        lock: Closed in the end; it keeps other processes out.
+        clock: Tells the milliseconds since 1970.
     """
 
     def __init__(
-        self, connection: aiosqlite.Connection, lock: BinaryIO | None, *, clock: Clock
+        self,
+        connection: aiosqlite.Connection,
+        reading: aiosqlite.Connection | None = None,
+        lock: BinaryIO | None = None,
+        *,
+        clock: Clock,
     ) -> None:
         self._connection = connection
+        self._reading = reading
         self._lock = lock
         self._clock = clock
         self._watchers = Watchers()
@@ -139,6 +158,22 @@ class SqliteDatabase:
                 self._commit_waiting(), context=contextvars.Context()
             )
         return await future
+
+    async def read(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job that only looks, beside what is written.
+
+        Raises:
+            StoreError: The database failed.
+        """
+        if self._reading is None:
+            return await self.run(job, *args, **kwargs)
+        look: Callable[[Tx], T] = lambda tx: job(tx, *args, **kwargs)  # noqa: E731
+        try:
+            return await _in_thread(self._reading, _look, look, self._clock())
+        except (sqlite3.Error, ValueError) as error:
+            raise _store_error(error) from error
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -206,8 +241,9 @@ class SqliteDatabase:
         """Finish what waits, then close the file."""
         if self._committing:
             await self._committing
-        await self._connection.close()
-        metrics.STORE_CONNECTIONS.dec()
+        for connection in filter(None, (self._reading, self._connection)):
+            await connection.close()
+            metrics.STORE_CONNECTIONS.dec()
         if self._lock:
             self._lock.close()
 
@@ -239,6 +275,14 @@ def _transact(
         except sqlite3.Error as error:  # what was committed is; `tidy` tries again
             log.warning("traces of what was deleted stay for now: %s", error)
     return results, [signal for tx in transactions for signal in tx.signals]
+
+
+def _look(connection: sqlite3.Connection, job: Callable[[Tx], T], now: int) -> T:
+    connection.execute("BEGIN")
+    try:
+        return job(SqliteTx(connection, now))
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:
@@ -307,7 +351,12 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
         lock = lock_file(path)
     except OSError as error:
         raise StoreError(f"Cannot open the database {path}: {error.strerror}.") from error
-    return await _open(path, lock, prepare, clock=clock)
+    try:
+        writing = await _connect(path, prepare)
+    except StoreError:
+        lock.close()
+        raise
+    return SqliteDatabase(writing, await _connect(path, prepare_reading), lock, clock=clock)
 
 
 async def visit_sqlite(path: Path) -> SqliteDatabase:
@@ -322,26 +371,20 @@ async def visit_sqlite(path: Path) -> SqliteDatabase:
         StoreError: It is not there, is damaged, or from another version.
     """
     check_there(path)
-    return await _open(path, None, prepare_visit, clock=now)
+    return SqliteDatabase(await _connect(path, prepare_visit), clock=now)
 
 
-async def _open(
-    path: Path,
-    lock: BinaryIO | None,
-    ready: Callable[[sqlite3.Connection], None],
-    *,
-    clock: Clock,
-) -> SqliteDatabase:
+async def _connect(
+    path: Path, ready: Callable[[sqlite3.Connection], None]
+) -> aiosqlite.Connection:
     connection = aiosqlite.connect(path, isolation_level=None)
     try:
         await connection
         await _in_thread(connection, ready)
     except (sqlite3.Error, StoreError) as error:
         await connection.close()
-        if lock:
-            lock.close()
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
     metrics.STORE_CONNECTIONS.inc()
-    return SqliteDatabase(connection, lock, clock=clock)
+    return connection

@@ -60,6 +60,13 @@ def prepare_visit(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def prepare_reading(connection: sqlite3.Connection) -> None:
+    """Make a connection ready that only looks at a file, whose tables are ready."""
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA query_only = ON")
+
+
 def _configure(connection: sqlite3.Connection) -> int:
     """Set how the file is written; return the version of its tables.
 

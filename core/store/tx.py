@@ -86,6 +86,11 @@ class Database(Protocol):
         A caller that is cancelled does not undo its job.
         """
 
+    async def read(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job that only looks, at what is committed now; others need not wait for it."""
+
     async def tell(self, signal: Signal) -> None:
         """Let whoever watches, in every process, know; at once, outside of any transaction."""
 
