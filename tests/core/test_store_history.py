@@ -201,6 +201,17 @@ async def test_an_owner_decides(store: Store, *, status: str, by_code: bool) -> 
     assert await store.decide("nobody", status) is None
 
 
+async def test_a_turn_knows_what_was_decided(store: Store, clock: StandInClock) -> None:
+    """Each time it is taken up, as things are then."""
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    assert turn.status == ""
+    await store.release(lease, turn=turn)
+    await store.decide(ANN.id, "denied")
+    lease, turn = await take_turn(store, clock)
+    assert turn.status == "denied"
+
+
 async def test_a_decision_outlives_a_question_under_way(store: Store) -> None:
     """Whoever is let in while a code is being made for them stays let in."""
     await put(store, 1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core.people import Admitted
 from core.protocols import Store
-from core.types import Chat, Outcome, Seen, Turn
+from core.types import Chat, Outcome, Outgoing, Seen, Turn
 from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
 from tests.core.storing import expect_turn, put, ready, take_turn, texts
 
@@ -128,3 +128,26 @@ async def test_a_message_moves_to_another_chat(store: Store, clock: StandInClock
     assert await store.next(lease) is None
     clock.move(2)
     assert await ready(store) == []
+
+
+async def test_chats_that_are_leased_together(store: Store, clock: StandInClock) -> None:
+    """Each comes with its own work: a text on its way, a turn, or, with nothing, not at all."""
+    unsent, asked, known = (Chat(platform="desk", ref=str(n), is_private=True) for n in range(3))
+    await put(store, 1, chat=known)
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome())
+    assert await store.next(lease) is None
+    await put(store, 2, chat=unsent)
+    lease, turn = await take_turn(store, clock)
+    await store.finish(lease, turn, Outcome(text="so"))
+    await store.release(lease)
+    await put(store, 3, 4, chat=asked)
+    assert not await store.put(incoming(1, "m1", chat=known), "message")
+    clock.move()
+    found = {lease.chat: work for lease, work in await ready(store)}
+    assert found.keys() == {unsent, asked}
+    text, waiting = found[unsent], found[asked]
+    assert isinstance(text, Outgoing)
+    assert isinstance(waiting, Turn)
+    assert (text.text, texts(waiting), waiting.attempts) == ("so", ["m3", "m4"], 1)
+    assert not await ready(store)
