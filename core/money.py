@@ -28,6 +28,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What an owner allows once, beyond a limit: `amount` more in the present day or month."""
+
+    limit: Limit
+    unit: Unit
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """How far a limit is used up.
 

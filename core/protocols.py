@@ -384,9 +384,6 @@ class Store(Protocol):
     async def uncap(self, limit: Limit, unit: Unit) -> None:
         """Let the limit of the settings count again."""
 
-    async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
-        """Allow so much more in the present day or month."""
-
     async def reset(self, limit: Limit) -> None:
         """Let what was spent in the present day or month count no longer toward a limit.
 

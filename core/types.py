@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from core.money import Grant
+
 Role = Literal["system", "user", "assistant"]
 # A question is a message that is never answered together with others.
 Kind = Literal["message", "question", "command", "stop"]
@@ -253,8 +255,7 @@ class Turn:
 
     Attributes:
         ids: Of its messages in the inbox, in order.
-        transcripts: What was already heard, by index in `messages`; kept so that a retry
-            does not pay for it twice.
+        transcripts: What was heard before, by index in `messages`, and is not paid for again.
         attempts: How often it was taken up, this time included.
         failures: How often of these the work on it failed; in the others the process died.
         stops: Every /stop that waits behind it.
@@ -335,6 +336,7 @@ class Outcome:
         buried: Why the turn was given up, for the owner; empty when it was not.
         notices: What others are told of it.
         forgets: Everything is deleted that is stored about whoever's turn it is.
+        grants: What may be spent beyond a limit, from now on.
         ending: How it ended, in a word.
     """
 
@@ -346,6 +348,7 @@ class Outcome:
     buried: str = ""
     notices: tuple[Notice, ...] = ()
     forgets: bool = False
+    grants: tuple[Grant, ...] = ()
     ending: Ending = "answered"
 
 
@@ -354,8 +357,7 @@ class Transcript:
     """What was said in a recording, and what hearing it consumed.
 
     Attributes:
-        is_english: It was translated as asked. If it was asked for and is False, the text is
-            in the language spoken, and translating it is left to the caller.
+        is_english: It was translated as asked; where it is not, that is left to the caller.
     """
 
     text: str

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 
@@ -10,7 +11,7 @@ from core.charts import Bar, Chart, Share, draw
 from core.commands.called import Answered, Called
 from core.errors import InputError
 from core.markdown import plain
-from core.money import By, Level, Limit, Scope, Span, Total, Unit
+from core.money import By, Grant, Level, Limit, Scope, Span, Total, Unit
 from core.types import File, Outcome
 from core.usage import amount, dollars, resets
 
@@ -188,11 +189,13 @@ async def grant(called: Called) -> Answered:
     if re.search(r"\breset\b", rest, re.IGNORECASE):
         return await _reset(called, limit)
     value, unit = _amount(rest)
-    await called.rooms.store.grant(limit, unit, value)
     levels = [level for level in await called.rooms.store.levels([limit]) if level.unit == unit]
-    if not levels:
-        return f"{_named(where)}: there is no such limit for {_SPANNED[span]}, so no need."
-    return f"{_named(where)}: {_rest(levels[0])} is left now."
+    text = f"{_named(where)}: there is no such limit for {_SPANNED[span]}, so no need."
+    if levels:
+        level = replace(levels[0], cap=levels[0].cap + value)
+        text = f"{_named(where)}: {_rest(level)} is left now."
+    # It counts with the turn that says so: one that is tried again after a crash grants it once.
+    return Outcome(text=text, grants=(Grant(limit=limit, unit=unit, amount=value),))
 
 
 async def _reset(called: Called, limit: Limit) -> str:

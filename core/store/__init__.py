@@ -250,9 +250,6 @@ class DatabaseStore:
     async def uncap(self, limit: Limit, unit: Unit) -> None:
         await self._run(spending.uncap, limit, unit)
 
-    async def grant(self, limit: Limit, unit: Unit, amount: int) -> None:
-        await self._run(spending.grant, limit, unit, amount)
-
     async def reset(self, limit: Limit) -> None:
         await self._run(spending.reset, limit)
 

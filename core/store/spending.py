@@ -10,7 +10,7 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.money import Level, Limit, Span, Standing, Unit
+from core.money import Grant, Level, Limit, Span, Standing, Unit
 from core.store.sums import local
 from core.store.tx import Row, Tx, marks
 from core.types import Usage
@@ -123,9 +123,9 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
     )
 
 
-def grant(tx: Tx, limit: Limit, unit: Unit, amount: int) -> None:
+def grant(tx: Tx, granted: Grant) -> None:
     """Allow so much more in the present day or month."""
-    _book(tx, _where(tx, [limit]), **{f"granted_{unit}": amount})
+    _book(tx, _where(tx, [granted.limit]), **{f"granted_{granted.unit}": granted.amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:

@@ -4,7 +4,7 @@ from core.store.inbox import bury, hush
 from core.store.outbox import answer, notify, unsent
 from core.store.privacy import ANONYMOUS, erase
 from core.store.queue import check
-from core.store.spending import settle
+from core.store.spending import grant, settle
 from core.store.sums import spend
 from core.store.tx import Row, Tx, marks
 from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
@@ -30,6 +30,8 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
             hush(tx, message)
     outgoing = answer(tx, held, turn, outcome) if outcome.text or outcome.files else None
     # Last, since it is what all chats share: others wait for it until this is committed.
+    for granted in outcome.grants:
+        grant(tx, granted)
     person, entered = (ANONYMOUS, None) if outcome.forgets else (turn.person.id, turn.id)
     spend(tx, held.chat_id, person, outcome.usage, entered)
     settle(tx, turn.hold, outcome.usage)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.money import Limit, Unit
+from core.money import Grant, Limit, Unit
 from core.protocols import Store
 from core.types import Outcome, Usage
 from tests.core.stand_ins import ANN, StandInClock
@@ -108,11 +108,17 @@ async def test_somebody_is_told_once_that_little_is_left(
 
 
 @pytest.mark.parametrize(("unit", "amount"), [("usd", 2_000), ("tokens", 500)])
-async def test_owners_set_and_grant(store: Store, unit: Unit, amount: int) -> None:
+async def test_owners_set_and_grant(
+    store: Store, clock: StandInClock, unit: Unit, amount: int
+) -> None:
     """A limit of theirs counts in place of the settings'; a grant comes on top for the time."""
     limit = DAY if unit == "usd" else MONTH
     before = (await store.levels([limit]))[0].cap
-    await store.grant(limit, unit, 7)
+    await put(store, 1)
+    lease, turn = await take_turn(store, clock)
+    granted = Outcome(text="so", grants=(Grant(limit=limit, unit=unit, amount=7),))
+    for _ in range(2):  # the second, because nobody heard of the first
+        await store.finish(lease, turn, granted)
     assert (await store.levels([limit]))[0].cap == before + 7
     await store.cap(limit, unit, amount)
     assert (await store.levels([limit]))[0].cap == amount + 7
@@ -129,8 +135,8 @@ async def test_a_reset_lets_what_was_spent_count_no_longer(
     await put(store, 1)
     lease, turn = await take_turn(store, clock)
     await store.hold(turn.hold, LIMITS, usd=900, tokens=90)
-    await store.finish(lease, turn, Outcome(usage=(call(900, tokens=90),)))
-    await store.grant(DAY, "usd", 50)
+    granted = (Grant(limit=DAY, unit="usd", amount=50),)
+    await store.finish(lease, turn, Outcome(usage=(call(900, tokens=90),), grants=granted))
     assert (await store.hold("a", LIMITS, usd=200, tokens=1)).refused
     await store.reset(DAY)
     assert await left(store) == {"user day": 1_050, "user month": 10, "all month": 4_100}
