@@ -242,8 +242,7 @@ class SqliteDatabase:
         if self._committing:
             await self._committing
         for connection in filter(None, (self._reading, self._connection)):
-            await connection.close()
-            metrics.STORE_CONNECTIONS.dec()
+            await _disconnect(connection)
         if self._lock:
             self._lock.close()
 
@@ -351,12 +350,16 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
         lock = lock_file(path)
     except OSError as error:
         raise StoreError(f"Cannot open the database {path}: {error.strerror}.") from error
+    writing = None
     try:
         writing = await _connect(path, prepare)
+        reading = await _connect(path, prepare_reading)
     except StoreError:
+        if writing:
+            await _disconnect(writing)
         lock.close()
         raise
-    return SqliteDatabase(writing, await _connect(path, prepare_reading), lock, clock=clock)
+    return SqliteDatabase(writing, reading, lock, clock=clock)
 
 
 async def visit_sqlite(path: Path) -> SqliteDatabase:
@@ -388,3 +391,8 @@ async def _connect(
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
     metrics.STORE_CONNECTIONS.inc()
     return connection
+
+
+async def _disconnect(connection: aiosqlite.Connection) -> None:
+    await connection.close()
+    metrics.STORE_CONNECTIONS.dec()

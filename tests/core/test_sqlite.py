@@ -7,7 +7,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -334,34 +333,6 @@ async def test_an_empty_file_gets_the_newest_schema(path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
     assert version == len(MIGRATIONS)
-
-
-async def test_who_looks_keeps_nobody_waiting(database: SqliteDatabase) -> None:
-    """While somebody reads for long, others write; the reader sees what was before."""
-    begun, done = threading.Event(), threading.Event()
-
-    def look(tx: Tx) -> list[str]:
-        before = models(tx)
-        begun.set()
-        assert done.wait(10)
-        assert models(tx) == before
-        return before
-
-    await database.run(calibrate, "a", 1)
-    looking = asyncio.create_task(database.read(look))
-    await asyncio.to_thread(begun.wait, 10)
-    await database.run(calibrate, "b", 1)
-    assert not looking.done()
-    done.set()
-    assert await looking == ["a"]
-    assert await database.read(models) == ["a", "b"]
-
-
-async def test_who_looks_writes_nothing(database: SqliteDatabase) -> None:
-    """Else it would not be known to those who write."""
-    with pytest.raises(StoreError, match="failed"):
-        await database.read(calibrate, "a", 1)
-    assert await database.read(models) == []
 
 
 async def test_what_a_disk_loses_is_not_promised(path: Path) -> None:
