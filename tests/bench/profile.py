@@ -2,7 +2,7 @@
 
 Run as `python -m tests.bench profile`, as a user who may trace processes. Each bot serves 50
 people for a while and is looked at 200 times a second; what it did then is put down to the
-nearest package in its stack, with what that calls of the standard library. `--picture FILE.svg`
+nearest package in its stack, with what that calls of the standard library. `--picture FILE.png`
 draws a flame graph of ours.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.flame import draw, tree
 from tests.bench.subject import Subject
 from tests.bench.talk import Town
 from tests.bench.worlds import TelegramWorld
@@ -62,7 +63,7 @@ def part_of(stack: str) -> str:
     return _PYTHON
 
 
-async def watch(subject: Subject, *, seconds: int, form: str, path: Path) -> None:
+async def watch(subject: Subject, *, seconds: int, path: Path) -> None:
     """Look at a bot's stacks for so long, and write what was seen.
 
     Raises:
@@ -70,7 +71,7 @@ async def watch(subject: Subject, *, seconds: int, form: str, path: Path) -> Non
     """
     process = await asyncio.create_subprocess_exec(
         *("py-spy", "record", "--nonblocking", "--pid", str(subject.pid)),
-        *("--duration", str(seconds), "--rate", str(RATE), "--format", form, "-o", str(path)),
+        *("--duration", str(seconds), "--rate", str(RATE), "--format", "raw", "-o", str(path)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -87,21 +88,15 @@ async def profile(name: str, *, seconds: int, picture: Path | None) -> Profile:
             people = subject.town.people(CHATS)
             await subject.town.talk(people, 1)
             cpu, answers = subject.cpu, 0
-            watching = asyncio.create_task(
-                watch(subject, seconds=seconds, form="raw", path=samples)
-            )
+            watching = asyncio.create_task(watch(subject, seconds=seconds, path=samples))
             while not watching.done():
                 answers += len(await subject.town.talk(people, 2))
             await watching
             cpu = (subject.cpu - cpu) * 1000 / answers
-            if picture:
-                drawing = asyncio.create_task(
-                    watch(subject, seconds=seconds, form="flamegraph", path=picture)
-                )
-                while not drawing.done():
-                    await subject.town.talk(people, 2)
-                await drawing
-        return Profile(cpu=shared(samples.read_text().splitlines(), cpu))
+        lines = samples.read_text().splitlines()
+    if picture:
+        draw(tree(lines, part_of), picture, f"{name}: {len(people)} chats, {cpu:.1f} ms an answer")
+    return Profile(cpu=shared(lines, cpu))
 
 
 def shared(lines: Iterable[str], cpu: float) -> dict[str, float]:
@@ -134,6 +129,6 @@ async def main(seconds: int, picture: Path | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench profile")
     parser.add_argument("--seconds", type=int, default=SECONDS)
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png")
     chosen = parser.parse_args()
     asyncio.run(main(chosen.seconds, chosen.picture))

@@ -1,9 +1,12 @@
 """The benchmark measures what it says, on a scale that costs nothing."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.bench.flame import HEAD, MARGIN, ROW, WIDTH, draw, tree
 from tests.bench.profile import part_of, shared
 from tests.bench.rounds import Round, measure
 from tests.bench.subject import Subject
@@ -41,3 +44,21 @@ def test_time_is_put_down_to_the_nearest_package() -> None:
     assert {stack: part_of(stack) for stack in stacks} == stacks
     lines = [f"{stack} 5" for stack in stacks]
     assert shared(lines, 10.0) == dict.fromkeys(stacks.values(), 2.0)
+
+
+def test_a_flame_is_as_wide_as_it_was_seen(tmp_path: Path) -> None:
+    """Two calls of one function stand below it, side by side, in the colours of their packages."""
+    above = "run (asyncio/runners.py:1);serve (bots/serving.py:5)"
+    root = tree(
+        [f"{above};loads (json/__init__.py:4) 3", f"{above};send (httpx2/_client.py:3) 1"], part_of
+    )
+    boxes = [(left, row, frame.name, frame.part) for left, row, frame in root.boxes(0, 0, 100)]
+    assert boxes == [
+        (0, 0, "serve", "bots"),
+        (0, 1, "loads", "bots"),
+        (300, 1, "send", "httpx2"),
+    ]
+    draw(root, tmp_path / "flame.png", "Where it goes")
+    with Image.open(tmp_path / "flame.png") as image:
+        below = [image.getpixel((x, HEAD + ROW + 2)) for x in (WIDTH // 2, WIDTH - 2 * MARGIN)]
+        assert len({*below, (255, 255, 255)}) == 3
