@@ -12,17 +12,8 @@ from core.charts.fonts import REGULAR
 WIDTH, ROW, MARGIN, HEAD = 2000, 20, 20, 70
 LETTERS, TITLE = 12, 20  # px
 LEAST = 3  # px that a frame is wide, to be drawn
-# What everything stands in, and tells nothing: the loop's own frames and a thread's.
-_BASE = (
-    "<module>",
-    "run",
-    "main",
-    "Runner.",
-    "BaseEventLoop.",
-    "Handle._run",
-    "Thread.",
-    "_worker",
-)
+# What everything stands in, and tells nothing: the loop's own frames and a thread's, from below.
+_BASE = ("BaseEventLoop._run_once", "Handle._run", "Thread.")
 _COLOURS = ("#4c78a8", "#72b7b2", "#54a24b", "#eeca3b", "#f58518", "#e45756", "#b279a2", "#9d755d")
 _OTHER = "#c9c9c9"
 
@@ -62,7 +53,8 @@ def tree(lines: Iterable[str], part_of: Callable[[str], str]) -> Frame:
         stack, _, number = line.rpartition(" ")
         frames, at = stack.split(";"), root
         root.seen += int(number)
-        base = next((n for n, name in enumerate(frames) if not name.startswith(_BASE)), 0)
+        last = max((n for n, name in enumerate(frames) if name.startswith(_BASE)), default=-1)
+        base = min(last + 1, len(frames) - 1)
         for end, frame in enumerate(frames[base:], base + 1):
             name = frame.partition(" (")[0]
             at = at.calls.setdefault(name, Frame(name, part_of(";".join(frames[:end]))))

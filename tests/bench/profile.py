@@ -70,7 +70,13 @@ async def watch(subject: Subject, *, seconds: int, path: Path) -> None:
         ChildProcessError: It cannot be looked at.
     """
     process = await asyncio.create_subprocess_exec(
-        *("py-spy", "record", "--nonblocking", "--pid", str(subject.pid)),
+        *(
+            Path(sys.executable).with_name("py-spy"),
+            "record",
+            "--nonblocking",
+            "--pid",
+            str(subject.pid),
+        ),
         *("--duration", str(seconds), "--rate", str(RATE), "--format", "raw", "-o", str(path)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -48,7 +48,7 @@ def test_time_is_put_down_to_the_nearest_package() -> None:
 
 def test_a_flame_is_as_wide_as_it_was_seen(tmp_path: Path) -> None:
     """Two calls of one function stand below it, side by side, in the colours of their packages."""
-    above = "run (asyncio/runners.py:1);serve (bots/serving.py:5)"
+    above = "run (bots/__main__.py:3);Handle._run (asyncio/events.py:1);serve (bots/serving.py:5)"
     root = tree(
         [f"{above};loads (json/__init__.py:4) 3", f"{above};send (httpx2/_client.py:3) 1"], part_of
     )

@@ -4,13 +4,15 @@ Run as `python -m tests.bench turns`. 200 people ask one after the other, each a
 answer stands; what is measured is our own: intake, lease, memory, budgets, commit, outbox. Then
 messages come at random, half as many a second, and what is measured is how long after a message
 is stored the model is asked; 20 ms of it are left for what belongs to the same message. Both
-databases wait for the disk, and run in turns on the same machine.
+databases wait for the disk, and run in turns on the same machine; how long the disk lets a small
+file of our own wait meanwhile is measured, too, since nothing is faster than that.
 """
 
 import argparse
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 import resource
 import statistics
@@ -33,6 +35,7 @@ from tests.servers.postgres import PostgresServer
 
 CHATS, TURNS, ROUNDS = 200, 20, 3
 LONGEST_SECONDS = 10.0
+LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,13 @@ class Figures:
         rate: Turns a second.
         cpu: Milliseconds of this process for a turn, what asks included.
         asked: At half of that rate, milliseconds from stored to the model's being asked.
+        synced: Milliseconds that single fsyncs took meanwhile.
     """
 
     rate: float
     cpu: float
     asked: Sequence[float]
+    synced: Sequence[float]
 
 
 class Town(StandInBot):
@@ -159,13 +164,40 @@ async def measure(where: Path | str, turns: int, *, first: int) -> Figures:
         seconds = await talk.rounds(turns)
         used = _cpu() - used
         rate = CHATS * turns / seconds
-        waits = await talk.at_random(rate / 2, min(seconds, LONGEST_SECONDS))
+        async with looked_at_disk() as synced:
+            waits = await talk.at_random(rate / 2, min(seconds, LONGEST_SECONDS))
     await store.close()
     return Figures(
         rate=rate,
         cpu=used / (CHATS * turns) * 1000,
         asked=[wait * 1000 for wait in waits],
+        synced=synced,
     )
+
+
+@contextlib.asynccontextmanager
+async def looked_at_disk() -> AsyncIterator[list[float]]:
+    """Write a little again and again; yield the milliseconds that took, which go on growing."""
+    with tempfile.TemporaryFile() as file:
+        taken: list[float] = []
+
+        def write() -> None:
+            began = time.perf_counter()
+            os.pwrite(file.fileno(), bytes(4096), 0)
+            os.fsync(file.fileno())
+            taken.append((time.perf_counter() - began) * 1000)
+
+        async def look() -> None:
+            while True:
+                await asyncio.to_thread(write)
+                await asyncio.sleep(LOOK_SECONDS)
+
+        looking = asyncio.create_task(look())
+        try:
+            yield taken
+        finally:
+            looking.cancel()
+            await asyncio.wait({looking})
 
 
 def _cpu() -> float:
@@ -187,17 +219,26 @@ def main(rounds: int, turns: int) -> None:
         for number, (name, where) in itertools.product(range(rounds), places.items()):
             one = asyncio.run(measure(where, turns, first=number * 10**6 + 1))
             found.setdefault(name, []).append(one)
-    head = (f"{CHATS} chats", "turns/s", "best", "CPU ms/turn", "asked after ms: median", "p99")
-    widths = (12, 9, 9, 14, 25, 9)
+    head = (
+        f"{CHATS} chats",
+        "turns/s",
+        "best",
+        "CPU ms/turn",
+        "asked after ms: median",
+        "p99",
+        "fsync ms: p99",
+    )
+    widths = (12, 9, 9, 14, 25, 9, 15)
     sys.stdout.write("".join(f"{text:>{w}}" for text, w in zip(head, widths, strict=True)) + "\n")
     for name, figures in found.items():
         rates = [one.rate for one in figures]
         cpu = statistics.median(one.cpu for one in figures)
         waits = [statistics.quantiles(one.asked, n=100) for one in figures]
         middle, late = (statistics.median(one[place] for one in waits) for place in (49, 98))
+        disk = statistics.median(statistics.quantiles(one.synced, n=100)[98] for one in figures)
         sys.stdout.write(
             f"{name:>12}{statistics.median(rates):9.0f}{max(rates):9.0f}{cpu:14.2f}"
-            f"{middle:25.1f}{late:9.1f}\n"
+            f"{middle:25.1f}{late:9.1f}{disk:15.1f}\n"
         )
 
 
