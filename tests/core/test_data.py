@@ -185,13 +185,13 @@ class TestPrivate:
         """Answers know the memory of the chat, but not what was said off the record."""
         await house.ask("My name is Ann Lee")
         assert (await house.ask("/private ON")).startswith("Private:")
-        await house.ask("My secret is 4711")
+        await house.ask("My secret is heliotrope")
         await house.ask("", voice=VOICE)
         await house.ask("/translate geheim")
         assert [m.content for m in house.model.prompts[2]][1:] == [
             "My name is Ann Lee",
             "You said: My name is Ann Lee",
-            "My secret is 4711",
+            "My secret is heliotrope",
         ]
         assert "nothing that is said now is kept" in await house.ask("/context")
         assert (await house.ask("/private")).startswith("Private:")
@@ -204,7 +204,7 @@ class TestPrivate:
             "What do you know?",
         ]
         found = await dump(house.store)
-        for secret in ("4711", "geheim", "good morning"):
+        for secret in ("heliotrope", "geheim", "good morning"):
             assert secret not in found
         assert (await house.store.totals("person", person=ANN.id))[0].calls == 6
 

@@ -46,9 +46,12 @@ class Cluster:
         await self._open.aclose()
 
     async def kill_one(self, rng: random.Random) -> None:
-        """Kill a process at random."""
-        number = rng.randrange(len(self.roles))
-        role = self.roles[number]
+        """Kill a process at random, of the role of which the smallest share was killed."""
+        role = min(
+            dict.fromkeys(self.roles),
+            key=lambda role: (self.kills.get(role, 0) / self.roles.count(role), rng.random()),
+        )
+        number = rng.choice([n for n, other in enumerate(self.roles) if other == role])
         await self._programs[number].kill()
         self.kills[role] = self.kills.get(role, 0) + 1
 
