@@ -5,7 +5,7 @@ from datetime import datetime
 
 from core.store.privacy import ANONYMOUS, nowhere, wipe
 from core.store.sums import day_of, rename
-from core.store.tx import Row, Tx
+from core.store.tx import Row, Tx, among
 from core.types import MOST_FAILURES
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -102,11 +102,10 @@ def _sums(tx: Tx, before: int) -> int:
 
 def _private(tx: Tx, rows: Sequence[Row]) -> set[int]:
     """Return which chats of some rows name somebody by being theirs alone."""
-    chats = {row["chat_id"] for row in rows}
-    if not chats:
+    if not rows:
         return set()
-    marks = ", ".join("?" * len(chats))
-    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({marks})", *chats)
+    some, values = among([*{row["chat_id"] for row in rows}])
+    found = tx.all(f"SELECT id FROM chat WHERE is_private = 1 AND id IN ({some})", *values)
     return {row["id"] for row in found}
 
 

@@ -67,7 +67,7 @@ class Wire:
         self.connection.rollback()
 
     def execute(self, sql: str, values: Sequence[object]) -> Result:
-        """Run a statement with `?` for its values: integers, texts, bytes, or nothing.
+        """Run a statement with `?` for its values: numbers, texts, bytes, or nothing.
 
         Raises:
             UnicodeEncodeError: A text has half of a surrogate pair.

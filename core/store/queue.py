@@ -114,7 +114,7 @@ def advance(
         note_sent(tx, sent)
     if row["is_off_record"]:
         tx.wipe()
-    if _is_idle(tx, held):
+    if _let_go_if_idle(tx, held):
         return None, buried
     work = unsent(tx, held) or _next_turn(tx, held, row, buried)
     if isinstance(work, Turn):
@@ -122,8 +122,8 @@ def advance(
     return work, buried
 
 
-def _is_idle(tx: Tx, held: Lease) -> bool:
-    """Let a chat go in which nothing waits; else say so."""
+def _let_go_if_idle(tx: Tx, held: Lease) -> bool:
+    """Let a chat go if nothing waits in it; return whether that was so."""
     return bool(
         tx.run(
             "UPDATE chat SET ready_at = NULL, is_leased = 0, epoch = epoch + 1 WHERE id = ?"

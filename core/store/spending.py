@@ -20,7 +20,7 @@ KEPT_MS = 24 * 60 * 60 * 1000
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
 SPANS: tuple[Span, ...] = ("day", "month")
 WARN_SHARE = 0.8
-UNLIMITED = -1  # what an owner set in place of a limit of the settings
+UNLIMITED = -1  # as a row is read, where an owner took a limit of the settings away
 _LATE = "SELECT * FROM hold WHERE expires_at <= ? AND (usd + tokens > 0 OR expires_at <= ?)"
 # What owners set in place of the settings, beside a row of `budget`.
 _CAPS = ", ".join(
