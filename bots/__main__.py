@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib.metadata
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from core import models, settings
 from core.errors import CauserieError, SettingsError
 
 EXIT_FAILURE, EXIT_USAGE = 1, 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 ABOUT = """\
 A language model in the chats people already use.
 
@@ -29,7 +31,11 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command; return 0, 1 after a failure, or 2 when something is set wrong."""
+    """Run the command and return its exit code.
+
+    Returns:
+        0; 1 after a failure; 2 when something is set wrong; 130 where Ctrl-C just breaks it off.
+    """
     parsed = _parser().parse_args(arguments)
     secrets: tuple[str, ...] = ()
     try:
@@ -39,6 +45,8 @@ def run(arguments: Sequence[str]) -> int:
         done: int = parsed.do(chosen, parsed)
     except asyncio.CancelledError:
         return 0  # a signal ended it, in good order
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except SettingsError as error:
         text = logs.masked(str(error), secrets)
         print(text, file=sys.stderr)  # noqa: T201 - before there is a log

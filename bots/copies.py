@@ -4,8 +4,9 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from bots import logs
@@ -18,6 +19,7 @@ from core.store.copying import Copied, Progress
 if TYPE_CHECKING:
     from bots.upkeep import Commands
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BACKUP = """\
 Write everything into a new file: a SQLite database, readable by you alone, whatever it is taken
 from. The bot may run meanwhile; the file holds what was there at one moment."""
@@ -121,18 +123,30 @@ def _verdict(done: Copied, verb: str) -> str:
 def _begun() -> Iterator[Progress]:
     """Show how far it is on standard error: a bar on a terminal, else a line for each table.
 
+    A signal is heeded where progress is told, not wherever the program happens to be: an
+    exception in the midst of what another package does can leave a lock held for good. A second
+    one ends the process at once, from which nothing suffers either.
+
     Raises:
         CauserieError: A signal ended it.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        if sys.stderr.isatty():
-            with _bar() as progress:
-                yield progress
-        else:
-            yield _tell
-    except KeyboardInterrupt:
-        raise CauserieError("Broken off; it can be run again.") from None
+    signals: list[int] = []
+
+    def heed(number: int, _: FrameType | None) -> None:
+        signals.append(number)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in _SIGNALS:
+        signal.signal(number, heed)
+    with _bar() if sys.stderr.isatty() else nullcontext(_tell) as show:
+
+        def progress(label: str, done: int, total: int) -> None:
+            if signals:
+                raise CauserieError("Broken off; it can be run again.")
+            show(label, done, total)
+
+        yield progress
 
 
 @contextmanager

@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from core.store import open_store
+from bots.__main__ import EXIT_INTERRUPTED, run
+from core.store import ledger, open_store
 from tests.commands import causerie, environment
 from tests.core.contents import contents, execute
 from tests.core.talks import traces
@@ -22,6 +24,7 @@ from tests.servers.postgres import PostgresServer
 from tests.test_first_run import drain
 
 ROWS = 5000
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 NOWHERE = "postgresql://causerie:in-no-log@127.0.0.1:9/x"
 
 
@@ -123,12 +126,45 @@ async def test_a_signal_breaks_it_off_in_good_order(
 ) -> None:
     """In a line, with nothing left behind."""
     process = await begun(full.parent, "migrate", "--to", postgres, until="copying message")
-    process.send_signal(number)
+    with suppress(ProcessLookupError):
+        process.send_signal(number)
     _, err = await asyncio.wait_for(process.communicate(), START_SECONDS)
-    assert process.returncode in {0, 1}  # it may have been quicker
-    if process.returncode:
+    if process.returncode == 1:
         assert err.decode().splitlines()[-1] == "causerie: Broken off; it can be run again."
         assert execute(postgres, "SELECT to_regclass('chat')") == [(None,)]
+    else:  # it was quicker
+        assert process.returncode in {0, -number}
+        assert contents(postgres) == contents(full)
+
+
+async def test_a_second_signal_ends_it_at_once(full: Path, postgres: str) -> None:
+    """Even while it waits for somebody else, who may never let go; nothing is changed."""
+    assert (await causerie(full.parent, "migrate", "--to", postgres)).code == 0
+    assert (await causerie(full.parent, "backup", "b.db")).code == 0
+    with psycopg.connect(postgres) as somebody:
+        somebody.execute("LOCK TABLE chat IN ACCESS SHARE MODE")
+        command = ("restore", "b.db", "--force")
+        process = await begun(full.parent, *command, until="checking", DATABASE_URL=postgres)
+        async with asyncio.timeout(START_SECONDS):
+            # It waits in the server, so there is nothing to wake us.
+            while not execute(postgres, WAITING):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while process.returncode is None:
+                process.terminate()
+                await asyncio.sleep(0.1)
+    assert process.returncode == -signal.SIGTERM
+    assert contents(postgres) == contents(full)
+
+
+def test_ctrl_c_shows_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is nothing to be left in order."""
+
+    def interrupted(_: Path | str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ledger, "rows", interrupted)
+    assert run(["usage"]) == EXIT_INTERRUPTED
 
 
 async def test_a_terminal_sees_a_bar(full: Path) -> None:
