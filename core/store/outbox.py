@@ -12,17 +12,16 @@ OF_TURN = (
     " (SELECT status FROM person WHERE person.id = inbox.person) AS status"
 )
 # What there is beside a row of the outbox, so that it is looked up only then.
-_KEPT = (
-    f"{_IS_BEGUN.format('COALESCE(outbox.turn, -outbox.id)')},"
-    " EXISTS (SELECT 1 FROM outbox_file WHERE outbox_id = outbox.id) AS has_files"
-)
+_IS_POSTED = _IS_BEGUN.format("COALESCE(outbox.turn, -outbox.id)")
+_HAS_FILES = "EXISTS (SELECT 1 FROM outbox_file WHERE outbox_id = outbox.id) AS has_files"
 
 
 def unsent(tx: Tx, held: Lease, turn: int | None = None) -> Outgoing | None:
     """Return the oldest text that is still to go out, or the one of a turn."""
     row = tx.one(
-        f"SELECT outbox.*, {_KEPT} FROM outbox WHERE chat_id = ? AND sent_at IS NULL"
-        " AND failures < ? AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
+        f"SELECT outbox.*, {_IS_POSTED}, {_HAS_FILES} FROM outbox"
+        " WHERE chat_id = ? AND sent_at IS NULL AND failures < ?"
+        " AND COALESCE(turn, 0) = COALESCE(?, turn, 0)"
         " ORDER BY id LIMIT 1",
         held.chat_id,
         MOST_FAILURES,
@@ -65,8 +64,7 @@ def receipts(tx: Tx, reply: int) -> tuple[tuple[str, ...], int]:
 def note_sent(tx: Tx, sent: int) -> None:
     """Keep a text that was sent, unless nothing is kept any more of what it answers."""
     found = tx.all(
-        "UPDATE outbox SET sent_at = ? WHERE id = ? RETURNING turn,"
-        " EXISTS (SELECT 1 FROM outbox_file WHERE outbox_id = outbox.id) AS has_files,"
+        f"UPDATE outbox SET sent_at = ? WHERE id = ? RETURNING turn, {_HAS_FILES},"
         " EXISTS (SELECT 1 FROM inbox WHERE inbox.id = outbox.turn AND body = '') AS is_hushed",
         tx.now,
         sent,
@@ -84,7 +82,7 @@ def note_sent(tx: Tx, sent: int) -> None:
 def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | Notice) -> Row:
     [row] = tx.all(
         "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)"
-        f" RETURNING *, {_KEPT}",
+        f" RETURNING *, {_IS_POSTED}",
         chat,
         turn,
         to,

@@ -41,27 +41,33 @@ def lease(
     buried: list[Buried] = []
     soonest = tx.now + LONGEST_WAIT_MS
     for platform in platforms:
-        most = limit - len(taken)
-        rows = tx.lock(
-            "SELECT * FROM chat WHERE platform = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?",
-            platform,
-            tx.now,
-            most,
-            skip=True,
-        )
-        taken += _take(tx, rows, buried) if rows else ()
-        soonest = min(soonest, _soonest(tx, platform, is_full=len(rows) == most))
+        ready_at = _first_ready(tx, platform)
+        if ready_at <= tx.now:
+            most = limit - len(taken)
+            rows = tx.lock(
+                "SELECT * FROM chat WHERE platform = ? AND ready_at <= ?"
+                " ORDER BY ready_at LIMIT ?",
+                platform,
+                tx.now,
+                most,
+                skip=True,
+            )
+            taken += _take(tx, rows, buried) if rows else ()
+            ready_at = _first_ready(tx, platform)
+            if ready_at <= tx.now and len(rows) < most:  # another transaction had it locked
+                ready_at = tx.now + LOCKED_MS
+        soonest = min(soonest, ready_at)
     return taken, max(0, soonest - tx.now) / 1000, buried
 
 
-def _soonest(tx: Tx, platform: str, *, is_full: bool) -> int:
-    """Return when a chat becomes ready; soon, for one that another transaction had locked."""
+def _first_ready(tx: Tx, platform: str) -> int:
+    """Return when a chat becomes ready; a query alone, which costs less than a transaction."""
     [first] = tx.all(
         "SELECT MIN(ready_at) AS at FROM chat WHERE platform = ? AND ready_at IS NOT NULL",
         platform,
     )
     at: int = tx.now + LONGEST_WAIT_MS if first["at"] is None else first["at"]
-    return at if at > tx.now or is_full else tx.now + LOCKED_MS
+    return at
 
 
 def _take(
@@ -123,7 +129,10 @@ def advance(
 
 
 def _let_go_if_idle(tx: Tx, held: Lease) -> bool:
-    """Let a chat go if nothing waits in it; return whether that was so."""
+    """Let a chat go if nothing waits in it; return whether that was so.
+
+    Its row is locked before: a statement that waits for that does not see what came meanwhile.
+    """
     return bool(
         tx.run(
             "UPDATE chat SET ready_at = NULL, is_leased = 0, epoch = epoch + 1 WHERE id = ?"
@@ -169,13 +178,24 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
     )
 
 
-def check(tx: Tx, held: Lease) -> Row:
+def check(tx: Tx, held: Lease, *, more: int = 0) -> Row:
     """Return the chat's row, and keep it from changing.
+
+    Args:
+        tx: The transaction.
+        held: Its lease.
+        more: Tokens by which its history is longer now.
 
     Raises:
         LeaseLostError: The lease is not its newest.
     """
-    found = tx.lock("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
+    if more:
+        found = tx.all(
+            "UPDATE chat SET total = total + ? WHERE id = ? AND epoch = ? RETURNING *",
+            *(more, held.chat_id, held.epoch),
+        )
+    else:
+        found = tx.lock("SELECT * FROM chat WHERE id = ? AND epoch = ?", held.chat_id, held.epoch)
     if not found:
         raise LeaseLostError("Another worker has taken this chat over.")
     return found[0]

@@ -77,7 +77,7 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
         return False
     [row] = found
     calls = list(usage)
-    _book(
+    _add(
         tx,
         _places(row),
         held_usd=-row["usd"],
@@ -125,7 +125,7 @@ def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
 
 def grant(tx: Tx, granted: Grant) -> None:
     """Allow so much more in the present day or month."""
-    _book(tx, _where(tx, [granted.limit]), **{f"granted_{granted.unit}": granted.amount})
+    _add(tx, _where(tx, [granted.limit]), **{f"granted_{granted.unit}": granted.amount})
 
 
 def reset(tx: Tx, limit: Limit) -> None:
@@ -145,29 +145,42 @@ def reset(tx: Tx, limit: Limit) -> None:
 def _expire(tx: Tx) -> None:
     for row in tx.lock(_LATE, tx.now, tx.now - KEPT_MS, skip=True):
         if row["usd"] + row["tokens"] > 0:
-            _book(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
+            _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
             tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
         else:
             tx.run("DELETE FROM hold WHERE name = ?", row["name"])
 
 
 def _book(tx: Tx, places: _Places, **amounts: int) -> list[Row]:
-    """Add amounts to each of some budgets; return these in their order, each with its caps.
+    """Add amounts to each of some budgets; return these in their order, each with its caps."""
+    if not places:
+        return []
+    statement, values = _adding(places, amounts)
+    rows = tx.all(f"{statement} RETURNING *, {_CAPS}", *values)
+    found = {(row["scope"], row["subject"], row["period"]): row for row in rows}
+    return [found[place] for place in places]
+
+
+def _add(tx: Tx, places: _Places, **amounts: int) -> None:
+    """Add amounts to each of some budgets."""
+    if places:
+        statement, values = _adding(places, amounts)
+        tx.run(statement, *values)
+
+
+def _adding(places: _Places, amounts: Mapping[str, int]) -> tuple[str, Iterable[object]]:
+    """Return a statement that adds amounts to budgets, and its values.
 
     A transaction that does this twice, or in another order, may meet one that waits for it.
     """
-    if not places:
-        return []
     names = ", ".join(amounts)
     sums = ", ".join(f"{name} = budget.{name} + excluded.{name}" for name in amounts)
-    rows = tx.all(
+    statement = (
         f"INSERT INTO budget (scope, subject, period, {names})"
         f" VALUES {marks(3 + len(amounts), len(places))}"
-        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums} RETURNING *, {_CAPS}",
-        *chain.from_iterable((*place, *amounts.values()) for place in places),
+        f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums}"
     )
-    found = {(row["scope"], row["subject"], row["period"]): row for row in rows}
-    return [found[place] for place in places]
+    return statement, chain.from_iterable((*place, *amounts.values()) for place in places)
 
 
 def _levels(

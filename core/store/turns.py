@@ -12,12 +12,14 @@ from core.types import Lease, Notice, Outcome, Outgoing, Transcript, Turn
 
 def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
     """Commit what a turn ended in: history, usage, outbox, inbox."""
-    row = check(tx, held)
+    more = sum(message.tokens for message in outcome.history)
+    row = check(tx, held, more=more)
     if not _close(tx, turn):
+        check(tx, held, more=-more)
         if settle(tx, turn.hold, outcome.usage):
             spend(tx, held.chat_id, ANONYMOUS, outcome.usage, None)
         return unsent(tx, held, turn.id)
-    _remember(tx, row, turn, outcome)
+    _remember(tx, row, turn, outcome, total=row["total"] - more)
     if outcome.buried:
         for message in turn.ids:
             bury(tx, message, outcome.buried)
@@ -75,8 +77,8 @@ def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
     )
 
 
-def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome) -> None:
-    total = row["total"]
+def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> None:
+    """Add to the history what was said behind its first `total` tokens."""
     answered = turn.id if outcome.replaces is None else outcome.replaces
     if outcome.replaces is not None and tx.run(
         "DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered
