@@ -8,7 +8,7 @@ from bots import live
 from core.errors import DeliveryError
 from core.reply import Reply
 from core.types import Chat, File
-from tests.servers.telegram.bell import Bell
+from tests.servers.bell import Bell
 
 CHAT = Chat(platform="paper", ref="1", is_private=True)
 FAST = live.Pace(draft=0.0, edit=0.0, refresh=60.0, typing_after=60.0)

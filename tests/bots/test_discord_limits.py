@@ -106,7 +106,7 @@ async def test_a_429_silences_its_bucket_only(
 ) -> None:
     """What one channel's limit forbids is not asked again before its time, others go on."""
     assert channel.guild
-    discord_server.limit_next("create_message", 0.3, scope=scope, channel=channel)
+    discord_server.limit_next("create_message", 0.3, scope=scope, place=channel)
     first = await failure(rest.post(str(channel.id), HELLO))
     assert first.retry_after == pytest.approx(0.3, abs=0.01)
     second = await failure(rest.post(str(channel.id), HELLO))
@@ -123,7 +123,7 @@ async def test_a_global_429_silences_everything_but_interactions(
     """The limit over all does not count what goes by an interaction's token."""
     assert channel.guild
     interaction, _ = await ask(rest, channel, ann)
-    discord_server.limit_next("create_message", 30.0, scope="global", channel=channel)
+    discord_server.limit_next("create_message", 30.0, scope="global", place=channel)
     await failure(rest.post(str(channel.id), HELLO))
     count = len(discord_server.calls)
     error = await failure(rest.post(str(channel.guild.channel("other").id), HELLO))

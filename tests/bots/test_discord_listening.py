@@ -230,7 +230,7 @@ async def test_where_the_history_is_closed_it_goes_on(
     """Without Read Message History nothing is caught up, and what comes is heard."""
     me = discord_server.bot.mention
     school.say(ann, f"{me} missed")
-    discord_server.fail_next("get_channel_messages", status=403, code=50001, channel=school)
+    discord_server.fail_next("get_channel_messages", status=403, code=50001, place=school)
     inbox = Inbox(known=[seen(school, 0)])
     async with listening(discord_server, inbox):
         school.say(ann, f"{me} now")
@@ -243,7 +243,7 @@ async def test_a_history_that_fails_is_read_again(
 ) -> None:
     """A cut connection on the way costs another attempt."""
     direct.say(ann, "missed")
-    discord_server.drop_next("get_channel_messages", times=2, channel=direct)
+    discord_server.drop_next("get_channel_messages", times=2, place=direct)
     inbox = Inbox(known=[seen(direct, 0)])
     async with listening(discord_server, inbox):
         await until(lambda: inbox.texts == ["missed"])

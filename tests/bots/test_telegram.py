@@ -243,7 +243,7 @@ async def test_a_flood_wait_delays_only_its_chat(
     telegram_server: TelegramServer, bot: TelegramBot, group: Room, private: Room
 ) -> None:
     """While one chat pauses, it is not called at all, and the others go on."""
-    telegram_server.fail_next("sendMessage", retry_after=1, chat=group)
+    telegram_server.fail_next("sendMessage", retry_after=1, place=group)
     slow, quick = reply_in(group), reply_in(private)
     async with preview(bot, slow):
         slow.grow("One")

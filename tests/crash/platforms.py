@@ -206,7 +206,7 @@ class TelegramPlace:
         """Hold the next call of a method."""
         server, (when, method) = self._chat.server, held
         arm = {"called": server.delay_next, "done": server.hold_next}
-        return arm[when](method, chat=self._chat)
+        return arm[when](method, place=self._chat)
 
 
 class Discord:
@@ -342,7 +342,7 @@ class DiscordPlace:
         """Hold all further calls of a route: previews do not wait for long, and come again."""
         server, (when, route) = self.channel.server, held
         arm = {"called": server.delay_next, "done": server.hold_next}
-        return arm[when](route, channel=self.channel, times=100)
+        return arm[when](route, place=self.channel, times=100)
 
 
 def _prompt(asked: discord.Interaction) -> str:

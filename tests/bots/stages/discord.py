@@ -77,7 +77,7 @@ class Place:
 
     def strike(self, trouble: Trouble, times: int) -> Fault:
         """Strike calls about the channel."""
-        where: dict[str, Any] = {"channel": self.channel, "times": times}
+        where: dict[str, Any] = {"place": self.channel, "times": times}
         if trouble == "held":
             return self.server.hold_next("*", **where)
         if trouble == "flood":
@@ -100,7 +100,55 @@ class Place:
             self.channel.allow(self.server.bot, deny=permissions.SEND_MESSAGES)
 
 
-class DiscordStage:
+class _Stage:
+    """What both ways of asking have in common: what a channel shows, and what strikes it."""
+
+    person = "Ann"
+    may_double = False
+
+    def __init__(self, place: Place, serving: Serving) -> None:
+        self.serving = serving
+        self._place = place
+
+    async def restart(self) -> None:
+        """Start another."""
+        await self.serving.restart()
+
+    @property
+    def standing(self) -> list[str]:
+        """Messages."""
+        return self._place.shown
+
+    @property
+    def shown(self) -> list[str]:
+        """Messages: what is being written is one of them."""
+        return self.standing
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Attachments."""
+        return self._place.files
+
+    @property
+    def pinged(self) -> set[Any]:
+        """Anybody."""
+        return self._place.pinged
+
+    @property
+    def mentions(self) -> str:
+        """Mention."""
+        return f"{self._place.ann.mention} @everyone"
+
+    def strike(self, trouble: Trouble, times: int = 1, /) -> Fault:
+        """Strike calls about the channel, and those by the token of a command in it."""
+        return self._place.strike(trouble, times)
+
+    def strike_file(self, trouble: Trouble, times: int, /) -> Fault:
+        """Strike downloads."""
+        return self._place.strike_file(trouble, times)
+
+
+class DiscordStage(_Stage):
     """A channel in which Ann writes.
 
     Args:
@@ -108,19 +156,11 @@ class DiscordStage:
         address: What makes the bot read a message there.
     """
 
-    person = "Ann"
-    may_double = False
-
     def __init__(self, place: Place, *, address: str) -> None:
+        super().__init__(place, place.serving())
         self.is_private = place.channel.guild is None
-        self.serving = place.serving()
-        self._place = place
         self._address = address
         self._said: Message | None = None
-
-    async def restart(self) -> None:
-        """Start another."""
-        await self.serving.restart()
 
     async def say(self, text: str) -> None:
         """Write it, to the bot."""
@@ -167,39 +207,6 @@ class DiscordStage:
         """Block the bot, or take its permissions."""
         self._place.forbid()
 
-    @property
-    def standing(self) -> list[str]:
-        """Messages."""
-        return self._place.shown
-
-    @property
-    def shown(self) -> list[str]:
-        """Messages: what is being written is one of them."""
-        return self.standing
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Attachments."""
-        return self._place.files
-
-    @property
-    def pinged(self) -> set[Any]:
-        """Anybody."""
-        return self._place.pinged
-
-    @property
-    def mentions(self) -> str:
-        """Mention."""
-        return f"{self._place.ann.mention} @everyone"
-
-    def strike(self, trouble: Trouble, times: int = 1, /) -> Fault:
-        """Strike calls about the channel."""
-        return self._place.strike(trouble, times)
-
-    def strike_file(self, trouble: Trouble, times: int, /) -> Fault:
-        """Strike downloads."""
-        return self._place.strike_file(trouble, times)
-
     def pass_day(self) -> None:
         """Let links expire."""
         self._place.server.cdn.expire()
@@ -215,20 +222,13 @@ class DiscordStage:
         return self._said
 
 
-class CommandStage:
+class CommandStage(_Stage):
     """A channel of a server in which Ann uses slash commands."""
 
-    person = "Ann"
     is_private = False
-    may_double = False
 
     def __init__(self, place: Place) -> None:
-        self.serving = place.serving(has_menu=True)
-        self._place = place
-
-    async def restart(self) -> None:
-        """Start another."""
-        await self.serving.restart()
+        super().__init__(place, place.serving(has_menu=True))
 
     async def say(self, text: str) -> None:
         """Use /chat."""
@@ -276,39 +276,6 @@ class CommandStage:
         """Let 15 minutes pass, and let the bot write nowhere else."""
         self._place.server.advance(900)
         self._place.forbid()
-
-    @property
-    def standing(self) -> list[str]:
-        """Messages."""
-        return self._place.shown
-
-    @property
-    def shown(self) -> list[str]:
-        """Messages: what is being written is one of them."""
-        return self.standing
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Attachments."""
-        return self._place.files
-
-    @property
-    def pinged(self) -> set[Any]:
-        """Anybody."""
-        return self._place.pinged
-
-    @property
-    def mentions(self) -> str:
-        """Mention."""
-        return f"{self._place.ann.mention} @everyone"
-
-    def strike(self, trouble: Trouble, times: int = 1, /) -> Fault:
-        """Strike calls by the interaction's token, and others about the channel."""
-        return self._place.strike(trouble, times)
-
-    def strike_file(self, trouble: Trouble, times: int, /) -> Fault:
-        """Strike downloads."""
-        return self._place.strike_file(trouble, times)
 
     def pass_day(self) -> None:
         """Skip."""

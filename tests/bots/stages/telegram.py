@@ -138,8 +138,8 @@ class TelegramStage:
     def strike(self, trouble: Trouble, times: int = 1, /) -> Fault:
         """Strike what is said about the chat, polling spared."""
         if trouble == "held":
-            return self._server.hold_next("*", times=times, chat=self._room)
-        return self._strike("*", trouble, times=times, chat=self._room)
+            return self._server.hold_next("*", times=times, place=self._room)
+        return self._strike("*", trouble, times=times, place=self._room)
 
     def strike_file(self, trouble: Trouble, times: int, /) -> Fault:
         """Strike downloads."""

@@ -20,7 +20,6 @@ mends in silence although a careful bot does not do it is kept in `server.remark
 """
 
 from tests.servers.discord.channels import Channel
-from tests.servers.discord.faults import Fault
 from tests.servers.discord.gate import Call
 from tests.servers.discord.guilds import Guild
 from tests.servers.discord.interactions import Interaction
@@ -29,6 +28,7 @@ from tests.servers.discord.messages import Message
 from tests.servers.discord.people import Member, Role, User
 from tests.servers.discord.places import File, Shown
 from tests.servers.discord.server import DiscordServer
+from tests.servers.faults import Fault
 
 __all__ = [
     "Call",

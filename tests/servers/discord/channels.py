@@ -4,13 +4,13 @@ import base64
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tests.servers.bell import Bell
 from tests.servers.discord import asking, messages, permissions, places
 from tests.servers.discord.cdn import Attachment
 from tests.servers.discord.errors import Json
 from tests.servers.discord.messages import Message
 from tests.servers.discord.people import Role, User
 from tests.servers.discord.places import PRIVATE_THREAD, PUBLIC_THREAD, File, Shown, Thread
-from tests.servers.telegram.bell import Bell
 
 if TYPE_CHECKING:
     from tests.servers.discord.gate import Call

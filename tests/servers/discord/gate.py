@@ -11,9 +11,10 @@ from aiohttp import BodyPartReader, web
 from tests.servers.discord import rest_app, rest_channels, rest_interactions, rest_messages, routes
 from tests.servers.discord.checks import number
 from tests.servers.discord.errors import ApiError, Json, not_found, refused, unauthorized
-from tests.servers.discord.faults import Fault
 from tests.servers.discord.limits import EVERYWHERE, TooMany
 from tests.servers.discord.routes import Route
+from tests.servers.faults import Fault
+from tests.servers.gate import BaseGate, Dropped, Gateway
 
 if TYPE_CHECKING:
     from tests.servers.discord.channels import Channel
@@ -80,45 +81,16 @@ class Call:
         return number(self.ids[name], name)
 
 
-class _Dropped(Exception):  # noqa: N818 - a fault, not an error
-    """The connection is to be closed without an answer."""
-
-
-class _Gateway(Exception):  # noqa: N818 - a fault, not an error
-    """A gateway answers in place of the server."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class Gate:
-    """Answers requests on behalf of a DiscordServer.
-
-    Attributes:
-        server: aiohttp's low-level server, to be run.
-    """
+class Gate(BaseGate[Call]):
+    """Answers requests on behalf of a DiscordServer."""
 
     def __init__(self, owner: "DiscordServer") -> None:
+        super().__init__(_MOST_BODY)
         self._owner = owner
-        self.server = web.Server(
-            self._answer, request_factory=_request, handler_cancellation=True, access_log=None
-        )
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return await self._route(request)
-        except _Gateway as gateway:
-            page = f"<html><head><title>{gateway.status}</title></head></html>"
-            return web.Response(status=gateway.status, text=page, content_type="text/html")
-        except _Dropped:
-            if request.transport:
-                request.transport.abort()
-            return web.Response()
-
-    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._owner.is_out:
-            raise _Dropped
+            raise Dropped
         if request.path.rstrip("/") == GATEWAY:
             return await self._owner.gateway.connect(request)
         if request.path.startswith("/attachments/"):
@@ -129,17 +101,15 @@ class Gate:
         call = self._note(request, request.path)
         call.name = "download"
         fault = self._owner.faults.take(call.name, None)
-        if fault:
-            try:
-                await self._suffer(fault, call, None)
-            except ApiError as error:  # which is no JSON here
-                call.status, call.error = error.status, str(error)
-                return web.Response(status=error.status)
+        try:
+            await self._suffer(fault, call)
+        except ApiError as error:  # which is no JSON here
+            call.status, call.error = error.status, str(error)
+            return web.Response(status=error.status)
         found = self._owner.cdn.open(request.path_qs)
         call.status, call.is_done = (200 if found else 404), True
         self._owner.bell.ring()
-        if fault and fault.kind == "lose":
-            raise _Dropped
+        await self._suffer_late(fault, call)
         if found is None:
             text = "This content is no longer available."
             return web.Response(status=404, text=text)
@@ -161,15 +131,18 @@ class Gate:
         call = self._note(request, path)
         if self._owner.pace.is_banned:
             call.status, call.error = 429, "banned"
-            raise _Gateway(429)
+            raise Gateway(429)
         try:
             if path == request.path:
                 raise not_found()
             route, call.ids = routes.find(request.method, path)
             call.name = route.name
-            call.result = await self._run(route, call, request)
+            await self._run(route, call, request)
             call.status = route.status if call.result is not None else 204
             return _reply(call.status, call.result, call.headers)
+        except Gateway as gateway:
+            call.status = gateway.status
+            raise
         except TooMany as error:
             return self._refuse(call, error, error.headers)
         except ApiError as error:
@@ -198,27 +171,19 @@ class Gate:
         interaction = self._owner.interactions.get(token)
         return interaction.channel if interaction else None
 
-    async def _run(self, route: Route, call: Call, request: web.BaseRequest) -> Any:
+    async def _run(self, route: Route, call: Call, request: web.BaseRequest) -> None:
         channel = self._channel(call)
         if channel:
             channel.calls.append(call)
         await _read(request, call)
         self._check_headers(route, request)
         fault = self._owner.faults.take(route.name, channel.id if channel else None)
-        if fault:
-            await self._suffer(fault, call, route)
+        await self._suffer(fault, call)
         self._count(route, call)
         result = route.run(self._owner, call)
-        result = await result if asyncio.iscoroutine(result) else result
+        call.result = await result if asyncio.iscoroutine(result) else result
         call.is_done = True
-        if fault and fault.kind == "lose":
-            call.error = "connection dropped"
-            raise _Dropped
-        if fault and fault.kind == "hold":
-            call.result = result
-            self._ring(call)
-            await fault.hold()
-        return result
+        await self._suffer_late(fault, call)
 
     def _check_headers(self, route: Route, request: web.BaseRequest) -> None:
         if route.has_token:
@@ -241,22 +206,11 @@ class Gate:
         if verdict.wait > 0:
             raise TooMany(verdict.wait, scope=verdict.scope, headers=verdict.headers)
 
-    async def _suffer(self, fault: Fault, call: Call, route: Route | None) -> None:
-        self._owner.bell.ring()
-        if fault.kind == "delay":
-            await fault.hold()
-        elif fault.kind == "drop":
-            call.error = "connection dropped"
-            raise _Dropped
-        elif fault.kind == "html":
-            call.error = f"HTML {fault.status}"
-            call.status = fault.status
-            raise _Gateway(fault.status)
-        elif fault.kind == "error":
-            if fault.retry_after is not None and route:
-                key = EVERYWHERE if fault.scope == "global" else route.bucket_key(call.ids)
-                self._owner.pace.told_to_wait(key, fault.retry_after)
-            raise fault.error()
+    def _refused(self, fault: Fault, call: Call) -> None:
+        if isinstance(fault.refusal, TooMany) and call.name in routes.BY_NAME:
+            key = routes.BY_NAME[call.name].bucket_key(call.ids)
+            is_global = fault.refusal.scope == "global"
+            self._owner.pace.told_to_wait(EVERYWHERE if is_global else key, fault.refusal.seconds)
 
 
 async def _read(request: web.BaseRequest, call: Call) -> None:
@@ -306,10 +260,3 @@ def _reply(status: int, found: Json | None, headers: dict[str, str]) -> web.Resp
     body = json.dumps(found, separators=(",", ":")).encode()
     kind = {"Content-Type": "application/json"}
     return web.Response(status=status, body=body, headers=headers | _VIA | kind)
-
-
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(
-        message, payload, protocol, writer, task, loop, client_max_size=_MOST_BODY
-    )

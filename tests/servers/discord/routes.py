@@ -45,7 +45,7 @@ class Route:
 
 _ROUTES: dict[tuple[str, int], list[Route]] = {}
 _LENGTHS: dict[int, list[Route]] = {}
-NAMES: set[str] = set()
+BY_NAME: dict[str, Route] = {}
 
 
 def route(
@@ -67,7 +67,7 @@ def route(
         )
         _ROUTES.setdefault((method, len(parts)), []).append(found)
         _LENGTHS.setdefault(len(parts), []).append(found)
-        NAMES.add(found.name)
+        BY_NAME[found.name] = found
         return run
 
     return register

@@ -2,25 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import web
 
 from tests import leaks
+from tests.servers.bell import Bell
 from tests.servers.discord import intents, permissions, places
 from tests.servers.discord.cdn import Cdn
 from tests.servers.discord.channels import Channel
 from tests.servers.discord.clock import Clock
 from tests.servers.discord.commands import Commands
-from tests.servers.discord.errors import Json
-from tests.servers.discord.faults import Fault, Faults
+from tests.servers.discord.errors import ApiError, Json
 from tests.servers.discord.gate import GATEWAY, Call, Gate
 from tests.servers.discord.gateway import Gateway
 from tests.servers.discord.guilds import Guild
-from tests.servers.discord.limits import Limits, Pace, Scope
+from tests.servers.discord.limits import Limits, Pace, Scope, TooMany
 from tests.servers.discord.people import User
-from tests.servers.discord.routes import NAMES
-from tests.servers.telegram.bell import Bell
+from tests.servers.discord.routes import BY_NAME
+from tests.servers.faults import Fault, Kind, Unreliable
 
 if TYPE_CHECKING:
     from tests.servers.discord.interactions import Interaction
@@ -30,7 +30,7 @@ T = TypeVar("T")
 _PRESENCE_LIMITED, _MEMBERS_LIMITED, _CONTENT_LIMITED = 1 << 13, 1 << 15, 1 << 19
 
 
-class DiscordServer:
+class DiscordServer(Unreliable):
     """Discord on 127.0.0.1: REST, gateway and CDN, with a world of people behind them.
 
     Attributes:
@@ -47,6 +47,7 @@ class DiscordServer:
     """
 
     def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__({*BY_NAME, "download"})
         self.clock = Clock()
         self.token = "MTAwMDAwMDAwMDAwMDAwMDAwMA.loopback.token_for-tests_only-0000"
         leaks.note_secret(self.token)
@@ -67,7 +68,6 @@ class DiscordServer:
         self.interactions: dict[str, Interaction] = {}
         self.bell = Bell()
         self.cdn = Cdn(self.clock)
-        self.faults = Faults()
         self.pace = Pace(limits or Limits(), self.clock.now)
         self.commands = Commands(self)
         self.gateway = Gateway(self)
@@ -224,7 +224,7 @@ class DiscordServer:
         message: str = "500: Internal Server Error",
         is_html: bool = False,
         times: int = 1,
-        channel: Channel | None = None,
+        place: Channel | None = None,
     ) -> Fault:
         """Refuse the next calls of a route without doing them.
 
@@ -235,19 +235,11 @@ class DiscordServer:
             message: What is said.
             is_html: Answer in HTML, as a gateway in between does; with 429, a ban.
             times: How many calls.
-            channel: Only calls about this channel.
+            place: Only calls about this channel.
         """
-        return self._arm(
-            Fault(
-                route=route,
-                kind="html" if is_html else "error",
-                left=times,
-                channel=channel.id if channel else None,
-                status=status,
-                code=code,
-                message=message,
-            )
-        )
+        kind: Kind = "html" if is_html else "error"
+        refusal = ApiError(status, code, message)
+        return self.strike(route, kind, times=times, place=place, status=status, refusal=refusal)
 
     def limit_next(
         self,
@@ -256,51 +248,11 @@ class DiscordServer:
         *,
         scope: Scope = "user",
         times: int = 1,
-        channel: Channel | None = None,
+        place: Channel | None = None,
     ) -> Fault:
         """Refuse the next calls of a route with a 429 that asks to wait `retry_after` seconds."""
-        number = channel.id if channel else None
-        return self._arm(
-            Fault(
-                route=route,
-                kind="error",
-                left=times,
-                channel=number,
-                retry_after=retry_after,
-                scope=scope,
-            )
-        )
-
-    def drop_next(
-        self, route: str, *, is_done: bool = False, times: int = 1, channel: Channel | None = None
-    ) -> Fault:
-        """Close the connection instead of answering; `is_done`: after having done it."""
-        number = channel.id if channel else None
-        kind: Any = "lose" if is_done else "drop"
-        return self._arm(Fault(route=route, kind=kind, left=times, channel=number))
-
-    def delay_next(
-        self,
-        route: str,
-        *,
-        seconds: float | None = None,
-        times: int = 1,
-        channel: Channel | None = None,
-    ) -> Fault:
-        """Let the next calls take `seconds`, or until `release()` of the returned fault."""
-        number = channel.id if channel else None
-        return self._arm(
-            Fault(route=route, kind="delay", left=times, channel=number, seconds=seconds)
-        )
-
-    def hold_next(self, route: str, *, times: int = 1, channel: Channel | None = None) -> Fault:
-        """Do the next calls, but keep their answers until `release()` of the returned fault."""
-        number = channel.id if channel else None
-        return self._arm(Fault(route=route, kind="hold", left=times, channel=number))
-
-    def _arm(self, fault: Fault) -> Fault:
-        assert fault.route in {*NAMES, "download", "*"}, f"there is no route {fault.route}"
-        return self.faults.add(fault)
+        refusal = TooMany(retry_after, scope=scope)
+        return self.strike(route, "error", times=times, place=place, refusal=refusal)
 
     # What the rest of the server needs.
 

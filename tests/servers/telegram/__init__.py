@@ -13,9 +13,10 @@ texts api.telegram.org uses where they are known. What the real server lets pass
 silence although a careful bot does not do it is kept in `server.remarks`.
 """
 
+from tests.servers.faults import Fault
 from tests.servers.telegram.chats import Chat
-from tests.servers.telegram.faults import Fault, Limits
 from tests.servers.telegram.gate import Call
+from tests.servers.telegram.limits import Limits
 from tests.servers.telegram.server import TelegramServer
 from tests.servers.telegram.webhook import Courier
 from tests.servers.telegram.world import Draft, Message, Shown, User

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from tests.servers.bell import Bell
 from tests.servers.telegram import entities as text_rules
 from tests.servers.telegram import files
-from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.world import Draft, Json, Message, Shown, User
 
 if TYPE_CHECKING:

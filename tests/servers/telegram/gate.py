@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from tests import leaks
+from tests.servers.faults import Fault
+from tests.servers.gate import BaseGate
 from tests.servers.telegram import account, media, messages
 from tests.servers.telegram.chats import Chat
-from tests.servers.telegram.faults import Fault
 from tests.servers.telegram.methods import METHODS, Method
 from tests.servers.telegram.params import ApiError, Params, read, typed
 from tests.servers.telegram.world import Json
@@ -46,32 +47,14 @@ class Call:
     is_done: bool = False
 
 
-class _Dropped(Exception):  # noqa: N818 - a fault, not an error
-    """The connection is to be closed without an answer."""
-
-
-class _Gateway(Exception):  # noqa: N818 - a fault, not an error
-    """A gateway answers in place of the server."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class Gate:
-    """Answers requests on behalf of a TelegramServer.
-
-    Attributes:
-        server: aiohttp's low-level server, to be run.
-    """
+class Gate(BaseGate[Call]):
+    """Answers requests on behalf of a TelegramServer."""
 
     def __init__(self, owner: "TelegramServer") -> None:
+        super().__init__(_MOST_BODY)
         self._owner = owner
-        self.server = web.Server(
-            self._answer, request_factory=_request, handler_cancellation=True, access_log=None
-        )
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             is_file, name = self._route(request.path)
             if is_file:
@@ -82,13 +65,6 @@ class Gate:
             if error.parameters:
                 found["parameters"] = error.parameters
             return _reply(error.code, found)
-        except _Gateway as gateway:
-            page = f"<html><head><title>{gateway.status} Bad Gateway</title></head></html>"
-            return web.Response(status=gateway.status, text=page, content_type="text/html")
-        except _Dropped:
-            if request.transport:
-                request.transport.abort()
-            return web.Response()
 
     def _route(self, path: str) -> tuple[bool, str]:
         match = _PATH.fullmatch(path)
@@ -102,11 +78,9 @@ class Gate:
         call = Call(method="file", params={"file_path": path})
         self._owner.calls.append(call)
         fault = self._owner.faults.take("file", None)
-        if fault:
-            await self._suffer(fault, call)
+        await self._suffer(fault, call)
         data = account.download(self._owner, path)
-        if fault and fault.kind == "lose":
-            raise _Dropped
+        await self._suffer_late(fault, call)
         call.is_done = True
         self._owner.bell.ring()
         return web.Response(body=data, content_type="application/octet-stream")
@@ -122,33 +96,25 @@ class Gate:
             call.error = error.description
             raise
         finally:
-            chat = self._owner.chats.get(call.params.get("chat_id", 0))
-            (chat or self._owner).bell.ring()
-            if chat:
-                self._owner.bell.ring()
+            self._ring(call)
 
     async def _run(self, method: Method, call: Call, raw: Params) -> Any:
         call.params, unknown = typed(raw, method.types)
         leaks.note_codes(str(call.params.get("text", "")))
-        chat = self._owner.chats.get(call.params.get("chat_id", 0))
+        chat = self._chat(call)
         if chat:
             chat.calls.append(call)
         for name in unknown:
             self._owner.remark(f"{method.name} has no parameter {name}")
-        fault = self._owner.faults.take(method.name.lower(), call.params.get("chat_id"))
-        if fault:
-            await self._suffer(fault, call)
+        fault = self._owner.faults.take(method.name, call.params.get("chat_id"))
+        await self._suffer(fault, call)
         if method.pace and chat:
             self._count(method, chat)
         method.check(call.params)
         result = method.run(self._owner, call.params)
         call.result = await result if asyncio.iscoroutine(result) else result
         call.is_done = True
-        if fault and fault.kind == "lose":
-            raise _Dropped
-        if fault and fault.kind == "hold":
-            (chat.ring if chat else self._owner.bell.ring)()
-            await fault.hold()
+        await self._suffer_late(fault, call)
         return call.result
 
     def _count(self, method: Method, chat: Chat) -> None:
@@ -158,20 +124,16 @@ class Gate:
         is_draft = method.pace == "draft"
         self._owner.pace.count(chat.id, is_private=chat.type == "private", is_draft=is_draft)
 
-    async def _suffer(self, fault: Fault, call: Call) -> None:
-        self._owner.bell.ring()
-        if fault.kind == "delay":
-            await fault.hold()
-        elif fault.kind == "drop":
-            call.error = "connection dropped"
-            raise _Dropped
-        elif fault.kind == "html":
-            call.error = f"HTML {fault.status}"
-            raise _Gateway(fault.status)
-        elif fault.kind == "error":
-            if fault.retry_after is not None:
-                self._owner.pace.told_to_wait(call.params.get("chat_id", 0), fault.retry_after)
-            raise fault.error()
+    def _refused(self, fault: Fault, call: Call) -> None:
+        if fault.retry_after is not None:
+            self._owner.pace.told_to_wait(call.params.get("chat_id", 0), fault.retry_after)
+
+    def _ring(self, call: Call) -> None:
+        chat = self._chat(call)
+        (chat.ring if chat else self._owner.bell.ring)()
+
+    def _chat(self, call: Call) -> Chat | None:
+        return self._owner.chats.get(call.params.get("chat_id", 0))
 
 
 def _method(name: str) -> Method:
@@ -184,10 +146,3 @@ def _method(name: str) -> Method:
 def _reply(status: int, found: Json) -> web.Response:
     body = json.dumps(found, separators=(",", ":")).encode()
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(
-        message, payload, protocol, writer, task, loop, client_max_size=_MOST_BODY
-    )

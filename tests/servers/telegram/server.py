@@ -7,11 +7,13 @@ from typing import Self, TypeVar
 from aiohttp import web
 
 from tests import leaks
+from tests.servers.bell import Bell
+from tests.servers.faults import Fault, Unreliable
 from tests.servers.telegram import account
-from tests.servers.telegram.bell import Bell
 from tests.servers.telegram.chats import Chat
-from tests.servers.telegram.faults import Fault, Faults, Limits, Pace
 from tests.servers.telegram.gate import Call, Gate
+from tests.servers.telegram.limits import Limits, Pace, too_many
+from tests.servers.telegram.methods import METHODS
 from tests.servers.telegram.params import ApiError, Params, bad
 from tests.servers.telegram.updates import Updates
 from tests.servers.telegram.webhook import Courier
@@ -25,7 +27,7 @@ _FIRST_SUPERGROUP = -1_001_000_000_001
 _FIRST_UPDATE = 700_000_001
 
 
-class TelegramServer:
+class TelegramServer(Unreliable):
     """A Bot API server on 127.0.0.1 with a world of people behind it.
 
     Attributes:
@@ -49,6 +51,7 @@ class TelegramServer:
         has_privacy: bool = True,
         local: Sequence[str] = (),
     ) -> None:
+        super().__init__({*METHODS, "file"})
         self.token = "7000000001:AAloopback-token_for-tests_only-0000"
         leaks.note_secret(self.token)
         self.bot = User(id=7_000_000_001, name="Causerie", username="causerie_bot", is_bot=True)
@@ -62,7 +65,6 @@ class TelegramServer:
         self.menus: dict[tuple[str, str], list[Json]] = {}
         self.bell = Bell()
         self.updates = Updates(_FIRST_UPDATE, self.bell)
-        self.faults = Faults()
         self.pace = Pace(limits or Limits())
         self.courier = Courier(self, *local)
         self._users = 0
@@ -176,7 +178,7 @@ class TelegramServer:
         retry_after: int | None = None,
         is_html: bool = False,
         times: int = 1,
-        chat: Chat | None = None,
+        place: Chat | None = None,
     ) -> Fault:
         """Refuse the next calls of a method without doing them.
 
@@ -187,47 +189,20 @@ class TelegramServer:
             retry_after: Seconds to wait.
             is_html: Answer in HTML, as a gateway in between does.
             times: How many calls.
-            chat: Only calls about this chat.
+            place: Only calls about this chat.
         """
-        return self.faults.add(
-            Fault(
-                method=method,
-                kind="html" if is_html else "error",
-                left=times,
-                chat=chat.id if chat else None,
-                status=429 if retry_after is not None else status,
-                description=description,
-                retry_after=retry_after,
-            )
+        refusal = ApiError(status, description)
+        if retry_after is not None:
+            refusal = too_many(retry_after)
+        return self.strike(
+            method,
+            "html" if is_html else "error",
+            times=times,
+            place=place,
+            status=status,
+            refusal=refusal,
+            retry_after=retry_after,
         )
-
-    def drop_next(
-        self, method: str, *, is_done: bool = False, times: int = 1, chat: Chat | None = None
-    ) -> Fault:
-        """Close the connection instead of answering; `is_done`: after having done it."""
-        number = chat.id if chat else None
-        return self.faults.add(
-            Fault(method=method, kind="lose" if is_done else "drop", left=times, chat=number)
-        )
-
-    def delay_next(
-        self,
-        method: str,
-        *,
-        seconds: float | None = None,
-        times: int = 1,
-        chat: Chat | None = None,
-    ) -> Fault:
-        """Let the next calls take `seconds`, or until `release()` of the returned fault."""
-        number = chat.id if chat else None
-        return self.faults.add(
-            Fault(method=method, kind="delay", left=times, chat=number, seconds=seconds)
-        )
-
-    def hold_next(self, method: str, *, times: int = 1, chat: Chat | None = None) -> Fault:
-        """Do the next calls, but keep their answers until `release()` of the returned fault."""
-        number = chat.id if chat else None
-        return self.faults.add(Fault(method=method, kind="hold", left=times, chat=number))
 
     def block(self, user: User) -> None:
         """Let a person block the bot, of which it is told."""

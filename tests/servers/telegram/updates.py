@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests import leaks
-from tests.servers.telegram.bell import Bell
+from tests.servers.bell import Bell
 from tests.servers.telegram.params import ApiError
 
 Update = dict[str, Any]

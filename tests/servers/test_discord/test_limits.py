@@ -105,7 +105,7 @@ async def test_refusals_on_request(server: DiscordServer, rest: Rest, channel: C
     """JSON, a 429 of any scope, or a gateway's HTML, for the chosen channel and calls."""
     path = f"/channels/{channel.id}/messages"
     other = server.direct(server.user("Eve"))
-    fault = server.fail_next("create_message", status=503, channel=channel, times=2)
+    fault = server.fail_next("create_message", status=503, place=channel, times=2)
     await rest("POST", f"/channels/{other.id}/messages", BODY)
     assert rest.status == 200
     assert await rest.refused("POST", path, BODY) == (503, 0)
@@ -123,7 +123,7 @@ async def test_refusals_on_request(server: DiscordServer, rest: Rest, channel: C
     await rest("POST", path, BODY)
     assert len(server.remarks) == 1
     assert [call.is_done for call in channel.calls] == [False] * 4 + [True]
-    with pytest.raises(AssertionError, match="no route"):
+    with pytest.raises(AssertionError, match="no call"):
         server.fail_next("send_message")
 
 

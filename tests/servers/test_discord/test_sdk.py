@@ -10,8 +10,8 @@ import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
 
+from tests.servers.bell import Bell
 from tests.servers.discord import Channel, DiscordServer, File, Guild, Limits, User
-from tests.servers.telegram.bell import Bell
 
 COMMAND = {
     "name": "ask",
@@ -178,7 +178,7 @@ async def test_it_waits_out_its_rate_limits(
     await asyncio.gather(*(found.send(str(number)) for number in range(6)))
     assert len(channel.answers) == 6
     assert {call.status for call in channel.calls} == {200}
-    server.limit_next("create_message", 0.01, channel=channel)
+    server.limit_next("create_message", 0.01, place=channel)
     await found.send("x")
     assert not server.remarks
     channel.allow(server.bot, deny=1 << 11)

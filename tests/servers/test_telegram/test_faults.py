@@ -9,7 +9,7 @@ import telegram
 from telegram.error import NetworkError, RetryAfter, TimedOut
 
 from tests.servers.telegram import Chat, Limits, TelegramServer, User
-from tests.servers.telegram.faults import Pace
+from tests.servers.telegram.limits import Pace
 from tests.servers.telegram.params import ApiError
 from tests.servers.test_telegram.bot import refused
 
@@ -18,7 +18,7 @@ async def test_a_429_names_the_seconds_and_impatience_is_remarked(
     server: TelegramServer, bot: telegram.Bot, chat: Chat, group: Chat
 ) -> None:
     """Only the chosen chat is refused; a call before its time is over is seen."""
-    fault = server.fail_next("sendMessage", retry_after=7, times=2, chat=chat)
+    fault = server.fail_next("sendMessage", retry_after=7, times=2, place=chat)
     await bot.send_message(group.id, "a")
     for _ in range(2):
         with pytest.raises(RetryAfter) as caught:
@@ -52,7 +52,7 @@ async def test_a_done_call_keeps_its_caller_waiting(
     server: TelegramServer, bot: telegram.Bot, chat: Chat
 ) -> None:
     """People see what was done although the bot has no answer yet."""
-    fault = server.hold_next("sendMessage", chat=chat)
+    fault = server.hold_next("sendMessage", place=chat)
     sending = asyncio.create_task(bot.send_message(chat.id, "a"))
     await chat.answer(1)
     assert not sending.done()

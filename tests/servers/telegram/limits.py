@@ -1,12 +1,10 @@
-"""What goes wrong: faults on request, and flood limits."""
+"""Flood limits."""
 
-import asyncio
 import math
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from tests.servers.telegram.params import ApiError
 
@@ -153,79 +151,3 @@ def too_many(seconds: int) -> ApiError:
     """Return the 429 that asks to wait."""
     text = f"Too Many Requests: retry after {seconds}"
     return ApiError(429, text, {"retry_after": seconds})
-
-
-Kind = Literal["error", "html", "drop", "lose", "delay", "hold"]
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault:
-    """Something that goes wrong at the next calls of a method.
-
-    Attributes:
-        kind: `error`: refused as JSON; `html`: refused by a gateway, in HTML; `drop`: the
-            connection closes and nothing was done; `lose`: it closes after it was done;
-            `delay`: it takes `seconds`, or until `release`; `hold`: it is done, but the answer
-            takes until `release`.
-        left: How many more calls it strikes.
-        used: How many it has struck.
-    """
-
-    method: str
-    kind: Kind
-    left: int = 1
-    chat: int | None = None
-    status: int = 500
-    description: str = "Internal Server Error"
-    retry_after: int | None = None
-    seconds: float | None = None
-    used: int = 0
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def release(self) -> None:
-        """Let calls go on that it holds; it strikes no more."""
-        self.left = 0
-        self.released.set()
-
-    async def hold(self) -> None:
-        """Wait as long as the delay lasts."""
-        try:
-            await asyncio.wait_for(self.released.wait(), self.seconds)
-        except TimeoutError:
-            return
-
-    def error(self) -> ApiError:
-        """Return the refusal."""
-        if self.retry_after is not None:
-            return too_many(self.retry_after)
-        return ApiError(self.status, self.description)
-
-
-class Faults:
-    """The faults to come, by method; `*` strikes any."""
-
-    def __init__(self) -> None:
-        self._faults: dict[str, list[Fault]] = {}
-
-    def add(self, fault: Fault) -> Fault:
-        """Arm a fault, after those that are there."""
-        self._faults.setdefault(fault.method.lower(), []).append(fault)
-        return fault
-
-    def take(self, method: str, chat: object) -> Fault | None:
-        """Return the fault that strikes this call, used up by one."""
-        if not self._faults:
-            return None
-        for key in (method, "*"):
-            for fault in self._faults.get(key, ()):
-                if fault.left > 0 and (fault.chat is None or fault.chat == chat):
-                    fault.left -= 1
-                    fault.used += 1
-                    return fault
-        return None
-
-    def release(self) -> None:
-        """Let go of everything that is held."""
-        for faults in self._faults.values():
-            for fault in faults:
-                fault.release()
