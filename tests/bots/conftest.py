@@ -11,6 +11,7 @@ from bots.telegram import TelegramBot
 from tests.bots.discord_steps import QUICK
 from tests.bots.stages import STAGES, Stage
 from tests.bots.telegram_steps import open_bot
+from tests.servers.discord import Channel, DiscordServer, User
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
 
@@ -52,6 +53,19 @@ def private(telegram_server: TelegramServer) -> Room:
 def group(telegram_server: TelegramServer) -> Room:
     """A group with Ann in it."""
     return telegram_server.group("Friends", [telegram_server.user("Ann")])
+
+
+@pytest.fixture
+def ann(discord_server: DiscordServer) -> User:
+    """Somebody on Discord."""
+    return discord_server.user("Ann")
+
+
+@pytest.fixture
+def channel(discord_server: DiscordServer, ann: User) -> Channel:
+    """A channel of a guild with Ann and the bot in it."""
+    owner = discord_server.user("Olga")
+    return discord_server.guild("School", owner, members=[ann]).channel("general")
 
 
 @pytest.fixture(params=STAGES)

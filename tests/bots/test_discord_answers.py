@@ -31,19 +31,6 @@ async def bot(discord_server: DiscordServer) -> AsyncIterator[Bot]:
     await bot.rest.close()
 
 
-@pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Somebody who asks."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
-def channel(discord_server: DiscordServer, ann: User) -> Channel:
-    """A channel of a guild with Ann and the bot in it."""
-    owner = discord_server.user("Olga")
-    return discord_server.guild("School", owner, members=[ann]).channel("general")
-
-
 async def test_an_interactions_answer_takes_the_place_of_thinking(
     discord_server: DiscordServer, bot: Bot, channel: Channel, ann: User
 ) -> None:

@@ -32,19 +32,6 @@ async def bot(discord_server: DiscordServer) -> AsyncIterator[Bot]:
     await bot.rest.close()
 
 
-@pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Somebody who asks."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
-def channel(discord_server: DiscordServer, ann: User) -> Channel:
-    """A channel of a guild with Ann and the bot in it."""
-    owner = discord_server.user("Olga")
-    return discord_server.guild("School", owner, members=[ann]).channel("general")
-
-
 def names(*messages: Message | None) -> list[str]:
     """Return the names of what messages carry."""
     return [file.name for message in messages if message for file in message.attachments]

@@ -11,12 +11,6 @@ from tests.servers.discord import Channel, DiscordServer, User
 
 
 @pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Somebody."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
 def forum(discord_server: DiscordServer, ann: User) -> Channel:
     """A forum on Ann's server."""
     return discord_server.guild("School", ann).forum("questions")

@@ -19,12 +19,6 @@ OFFERS = {"models": ("gpt-small", "gpt-large", "other"), "personas": ("default",
 
 
 @pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Somebody."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
 def school(discord_server: DiscordServer, ann: User) -> Channel:
     """A channel on Ann's server."""
     return discord_server.guild("School", ann).channel("general")

@@ -18,12 +18,6 @@ from tests.servers.discord import Channel, DiscordServer, User
 
 
 @pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Somebody."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
 def direct(discord_server: DiscordServer, ann: User) -> Channel:
     """Ann's direct messages."""
     return discord_server.direct(ann)

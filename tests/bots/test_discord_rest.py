@@ -25,18 +25,6 @@ async def rest(discord_server: DiscordServer) -> AsyncIterator[Rest]:
     await rest.close()
 
 
-@pytest.fixture
-def ann(discord_server: DiscordServer) -> User:
-    """Who owns the guild."""
-    return discord_server.user("Ann")
-
-
-@pytest.fixture
-def channel(discord_server: DiscordServer, ann: User) -> Channel:
-    """A channel of a guild with the bot in it."""
-    return discord_server.guild("School", ann).channel("general")
-
-
 async def test_a_message_is_posted_once_by_its_nonce_and_pings_nobody(
     discord_server: DiscordServer, rest: Rest, channel: Channel, ann: User
 ) -> None:
