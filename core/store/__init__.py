@@ -82,6 +82,12 @@ class DatabaseStore:
         with _measured():
             return await self._database.run(job, *args, **kwargs)
 
+    async def _run_unsynced(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with _measured():
+            return await self._database.run_unsynced(job, *args, **kwargs)
+
     async def _read(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -109,12 +115,12 @@ class DatabaseStore:
     async def lease(
         self, platforms: Sequence[str], limit: int
     ) -> tuple[list[tuple[Lease, Outgoing | Turn]], float]:
-        taken, seconds, buried = await self._run(queue.lease, platforms, limit)
+        taken, seconds, buried = await self._run_unsynced(queue.lease, platforms, limit)
         _tell(buried)
         return taken, seconds
 
     async def renew(self, leases: Sequence[Lease]) -> set[int]:
-        return await self._run(queue.renew, leases)
+        return await self._run_unsynced(queue.renew, leases)
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
         work, buried = await self._run(queue.advance, lease, sent)

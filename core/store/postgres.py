@@ -143,6 +143,12 @@ class PostgresDatabase:
         self._threads.submit(contextvars.copy_context().run, self._work, bound, answer)
         return await answer
 
+    async def run_unsynced(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job like `run`: other processes would not know what the server had forgotten."""
+        return await self.run(job, *args, **kwargs)
+
     async def read(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

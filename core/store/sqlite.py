@@ -1,15 +1,16 @@
-"""SQLite: a thread that writes, with one fsync for all that waits together, and one that reads."""
+"""SQLite: one connection that writes, with one fsync for all that waits, and one that reads."""
 
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Concatenate
+from typing import Any, BinaryIO, Concatenate, NamedTuple
 
 import aiosqlite
 
@@ -23,15 +24,18 @@ from core.store.sqlite_file import (
     prepare_reading,
     prepare_visit,
 )
+from core.store.sqlite_tx import look, store_error, tidy, transact
 from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
 
-_Job = tuple[asyncio.Future[Any], Callable[[Tx], Any]]
 
-HOUR_MS = 60 * 60 * 1000
-# What is written anew in 0.7 s, on the disk of 2026-11: once an hour, it takes 0.02 % of the time.
-HOURLY_BYTES = 100_000_000
+class _Job(NamedTuple):
+    done: asyncio.Future[Any]
+    do: Callable[[Tx], Any]
+    is_synced: bool
+
+
 # Until it is seen that an owner's command wrote to the file; a look takes 0.04 ms.
 LOOK_SECONDS = 1.0
 
@@ -39,75 +43,6 @@ LOOK_SECONDS = 1.0
 def now() -> int:
     """Return the milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-class SqliteTx:
-    """An open transaction; see `core.store.tx.Tx`.
-
-    Attributes:
-        wipes: It deletes words that nobody shall find in the files afterwards.
-        signals: What it lets others know.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
-        self._connection = connection
-        self.now = now
-        self.wipes = False
-        self.signals: list[Signal] = []
-
-    def run(self, sql: str, *values: object) -> int:
-        """Execute a statement; return how many rows it changed."""
-        return self._execute(sql, values).rowcount
-
-    def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Return all rows of a query."""
-        return self._read(sql, values, sqlite3.Cursor.fetchall)
-
-    def one(self, sql: str, *values: object) -> sqlite3.Row | None:
-        """Return the first row of a query, or None."""
-        row: sqlite3.Row | None = self._read(sql, values, sqlite3.Cursor.fetchone)
-        return row
-
-    def lock(self, sql: str, *values: object, skip: bool = False) -> list[sqlite3.Row]:  # noqa: ARG002
-        """Return all rows of a query; there is one transaction at a time."""
-        return self.all(sql, *values)
-
-    def tell(self, signal: Signal) -> None:
-        """Let whoever watches know."""
-        self.signals.append(signal)
-
-    def wipe(self) -> None:
-        """Leave no trace of what this transaction deletes: at once in the log, soon in the file.
-
-        SQLite zeroes what is deleted (`secure_delete`), but may leave a copy of a row behind
-        where it splits a page (up to 1 in 250 where rows grow, as measured in 2026-11), until
-        the whole file is written anew; see `SqliteDatabase.tidy`.
-        """
-        self.wipes = True
-        self.run(
-            "INSERT INTO chore (name, at) VALUES ('wiped', ?) ON CONFLICT (name) DO NOTHING",
-            self.now,
-        )
-
-    def _read(self, sql: str, values: Sequence[object], fetch: Callable[[sqlite3.Cursor], T]) -> T:
-        try:
-            return fetch(self._execute(sql, values))
-        except sqlite3.OperationalError as error:
-            # Bytes that are no UTF-8, on a damaged disk: the error quotes them, and would keep
-            # every row of the query from being read. What is not a query may not run twice.
-            if "decode" not in str(error) or not sql.startswith("SELECT"):
-                raise
-        self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        try:
-            return fetch(self._execute(sql, values))
-        finally:
-            self._connection.text_factory = str
-
-    def _execute(self, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
-        try:
-            return self._connection.execute(sql, values)
-        except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 can carry
-            return self._connection.execute(sql, [_sound(value) for value in values])
 
 
 class SqliteDatabase:
@@ -150,8 +85,21 @@ class SqliteDatabase:
         Raises:
             StoreError: The database failed; nothing of the job was kept.
         """
+        return await self._queue(lambda tx: job(tx, *args, **kwargs), is_synced=True)
+
+    async def run_unsynced(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job like `run`, without waiting for the disk if it is alone.
+
+        Raises:
+            StoreError: The database failed; nothing of the job was kept.
+        """
+        return await self._queue(lambda tx: job(tx, *args, **kwargs), is_synced=False)
+
+    async def _queue(self, job: Callable[[Tx], T], *, is_synced: bool) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((future, lambda tx: job(tx, *args, **kwargs)))
+        self._waiting.append(_Job(future, job, is_synced))
         if self._committing is None:
             # It goes on for others than this caller, so that it is nobody's work in the log.
             self._committing = asyncio.create_task(
@@ -169,11 +117,11 @@ class SqliteDatabase:
         """
         if self._reading is None:
             return await self.run(job, *args, **kwargs)
-        look: Callable[[Tx], T] = lambda tx: job(tx, *args, **kwargs)  # noqa: E731
+        bound: Callable[[Tx], T] = lambda tx: job(tx, *args, **kwargs)  # noqa: E731
         try:
-            return await _in_thread(self._reading, _look, look, self._clock())
+            return await _in_thread(self._reading, look, bound, self._clock())
         except (sqlite3.Error, ValueError) as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -181,17 +129,20 @@ class SqliteDatabase:
             signals: list[Signal] = []
             try:
                 results, signals = await _in_thread(
-                    self._connection, _transact, [job for _, job in jobs], self._clock()
+                    self._connection,
+                    functools.partial(transact, is_synced=any(job.is_synced for job in jobs)),
+                    [job.do for job in jobs],
+                    self._clock(),
                 )
             except (sqlite3.Error, ValueError) as error:
-                results = [_store_error(error)] * len(jobs)
-            for (future, _), result in zip(jobs, results, strict=True):
-                if future.done():
+                results = [store_error(error)] * len(jobs)
+            for (done, _, _), result in zip(jobs, results, strict=True):
+                if done.done():
                     continue
                 if isinstance(result, BaseException):
-                    future.set_exception(result)
+                    done.set_exception(result)
                 else:
-                    future.set_result(result)
+                    done.set_result(result)
             for signal in signals:
                 self._watchers.tell(signal)
         self._committing = None
@@ -233,9 +184,9 @@ class SqliteDatabase:
             StoreError: The database failed; there may be no room for a second file.
         """
         try:
-            await _in_thread(self._connection, _tidy, self._clock())
+            await _in_thread(self._connection, tidy, self._clock())
         except (sqlite3.Error, ValueError) as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
 
     async def close(self) -> None:
         """Finish what waits, then close the file."""
@@ -252,83 +203,6 @@ async def _in_thread(connection: aiosqlite.Connection, work: Callable[..., T], *
     # series whose private one is known to work, and every test of the store runs through here.
     execute: Callable[..., Awaitable[T]] = connection._execute  # noqa: SLF001
     return await execute(work, connection._conn, *args)  # noqa: SLF001
-
-
-def _transact(
-    connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]], now: int
-) -> tuple[list[Any], list[Signal]]:
-    transactions = [SqliteTx(connection, now) for _ in jobs]
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        results = [
-            _attempt(tx, connection, job) for tx, job in zip(transactions, jobs, strict=True)
-        ]
-        connection.execute("COMMIT")
-    except BaseException:  # whatever it was, no transaction may stay open
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    if any(tx.wipes for tx in transactions):
-        try:
-            _empty_log(connection)
-        except sqlite3.Error as error:  # what was committed is; `tidy` tries again
-            log.warning("traces of what was deleted stay for now: %s", error)
-    return results, [signal for tx in transactions for signal in tx.signals]
-
-
-def _look(connection: sqlite3.Connection, job: Callable[[Tx], T], now: int) -> T:
-    connection.execute("BEGIN")
-    try:
-        return job(SqliteTx(connection, now))
-    finally:
-        connection.execute("ROLLBACK")
-
-
-def _empty_log(connection: sqlite3.Connection) -> None:
-    """Move what is committed into the file itself, and cut the log, which holds what it was."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _tidy(connection: sqlite3.Connection, now: int) -> None:
-    chores = dict(connection.execute("SELECT name, at FROM chore").fetchall())
-    [(size,)] = connection.execute(
-        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-    ).fetchall()
-    pause = HOUR_MS * size // HOURLY_BYTES
-    if "wiped" in chores and now >= chores.get("rewritten", 0) + pause:
-        connection.execute("VACUUM")
-        connection.execute("DELETE FROM chore")
-        connection.execute("INSERT INTO chore (name, at) VALUES ('rewritten', ?)", (now,))
-    _empty_log(connection)
-
-
-def _attempt(tx: SqliteTx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401
-    connection.execute("SAVEPOINT job")
-    try:
-        result = job(tx)
-    except BaseException as error:  # handed to whoever asked for the job, below
-        if not connection.in_transaction:
-            raise  # SQLite rolled the whole group back (disk full, I/O error)
-        connection.execute("ROLLBACK TO job")
-        tx.signals.clear()
-        result = _store_error(error) if isinstance(error, sqlite3.Error) else error
-    connection.execute("RELEASE job")
-    return result
-
-
-def _sound(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
-
-
-def _store_error(error: BaseException) -> StoreError:
-    log.error("database failed: %s", error)
-    if "full" in str(error):
-        return StoreError("The disk is full: nothing new can be stored.")
-    mapped = StoreError("The database failed; the log of the bot says why.")
-    mapped.__cause__ = error
-    return mapped
 
 
 async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:

@@ -86,6 +86,14 @@ class Database(Protocol):
         A caller that is cancelled does not undo its job.
         """
 
+    async def run_unsynced(
+        self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a job like `run`, of which nothing has to outlast this process.
+
+        Where no other process uses the database, a power cut may undo it.
+        """
+
     async def read(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

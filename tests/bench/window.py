@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.store import history, open_store
-from core.store.sqlite import SqliteTx
+from core.store.sqlite_tx import SqliteTx
 from core.types import Chat, Incoming, Person
 from tests.bench.subject import DISK
 

@@ -13,7 +13,7 @@ from core.money import By, Limit
 from core.store import expiry, privacy, spending, sums, totals
 from core.store.privacy import ANONYMOUS
 from core.store.schema import MIGRATIONS
-from core.store.sqlite import SqliteTx
+from core.store.sqlite_tx import SqliteTx
 from core.store.tx import Row, Tx
 from core.types import Usage
 

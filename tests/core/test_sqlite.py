@@ -15,7 +15,8 @@ import pytest
 from core.errors import LeaseLostError, StoreError
 from core.store import DatabaseStore, open_store
 from core.store.schema import MIGRATIONS
-from core.store.sqlite import SqliteDatabase, SqliteTx, open_sqlite
+from core.store.sqlite import SqliteDatabase, open_sqlite
+from core.store.sqlite_tx import SqliteTx
 from core.store.tx import Tx
 from core.types import Chat, Outcome, Turn, Usage
 from tests.core.house import House
@@ -86,6 +87,27 @@ async def test_a_failing_job_undoes_only_itself(database: SqliteDatabase) -> Non
     assert isinstance(results[2].__cause__, sqlite3.IntegrityError)
     assert results[3] is None
     assert await database.run(models) == ["a", "c"]
+
+
+async def test_only_what_has_to_outlast_the_process_waits_for_the_disk(
+    database: SqliteDatabase,
+) -> None:
+    """A lease alone does not; together with anything else it does, and then all does again."""
+    full, normal = 2, 1  # SQLite's documentation, "PRAGMA synchronous"
+
+    def level(tx: Tx) -> int:
+        [row] = tx.all("PRAGMA synchronous")
+        return int(row["synchronous"])
+
+    def fail(tx: Tx) -> None:
+        raise LeaseLostError(str(level(tx)))
+
+    assert await database.run_unsynced(level) == normal
+    both = database.run(level), database.run_unsynced(level)
+    assert {*await asyncio.gather(*both)} == {full}
+    with pytest.raises(LeaseLostError, match=str(normal)):
+        await database.run_unsynced(fail)
+    assert await database.run(level) == full
 
 
 async def test_a_query_that_fails_is_told(database: SqliteDatabase) -> None:
