@@ -95,11 +95,11 @@ class OpenAIChat:
             ModelError: No model answered.
         """
         failures: dict[str, Failure] = {}
-        said = ""
+        is_paid = False
         for model, is_quick in self._breaker.worth_asking(models):
             attempt = 1
             while model not in failures:
-                if said:
+                if is_paid:
                     yield Restart()
                 reply = Completion()
                 request = self._request(model, prompt, limit)
@@ -115,7 +115,7 @@ class OpenAIChat:
                 if failure is None:
                     self._note_fallback(failures, model)
                     return
-                said = reply.text
+                is_paid = is_paid or reply.has_begun
                 seconds, attempt = self._next_try(model, failure, attempt)
                 if seconds is None:
                     failures[model] = failure

@@ -287,7 +287,7 @@ class Memory:
         is_by_model = answer.is_complete and bool(answer.text.strip())
         notes = [answer.text.strip()] if is_by_model else _excerpts(folded)
         earlier = "" if is_by_model and is_anew else state.summary
-        await self._store.compact(
+        is_kept = await self._store.compact(
             chat,
             old=state.start,
             new=folded[-1].total,
@@ -296,7 +296,8 @@ class Memory:
             hold=purse.name,
             erased=state.erased,
         )
-        self._folded.append((chat, state.start))
+        if is_kept:
+            self._folded.append((chat, state.start))
         log.info("compacted chat=%d messages=%d by_model=%s", chat, len(folded), is_by_model)
 
     async def _ask(

@@ -51,6 +51,7 @@ class Inbox(Protocol):
 
 
 Hear = Callable[[tuple[str, str] | None], None]
+Calls = Sequence[Usage]
 HoldAudio = Callable[[Sequence[str], float], Awaitable[None]]
 
 
@@ -308,8 +309,7 @@ class Store(Protocol):
     async def expire(self, days: int | None) -> int:
         """Delete a slice of what is older than so many days; 0 when there is nothing left.
 
-        What waits is kept, and so are sums, without names. None: only what was never to be kept
-        and could not be sent.
+        What waits is kept, and sums without names. None: only what was off the record and unsent.
         """
 
     async def tidy(self) -> None:
@@ -342,7 +342,9 @@ class Store(Protocol):
     async def admitted(self, place: str) -> list[Admitted]:
         """Return all that was admitted in a place, by name."""
 
-    async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
+    async def hold(
+        self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int, spent: Calls = ()
+    ) -> Standing:
         """Set an amount aside under all of the limits, or under none if one does not allow it.
 
         What was held under the same name is let go first. It is settled by what is committed
@@ -351,8 +353,9 @@ class Store(Protocol):
         Args:
             name: Of the work it is for.
             limits: Where it counts, limited or not.
-            usd: In micro-dollars.
+            usd: What more may be spent, in micro-dollars.
             tokens: Likewise.
+            spent: Earlier calls of the same work, which stay held if no more is allowed.
         """
 
     async def release_hold(self, name: str) -> None:

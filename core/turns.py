@@ -293,6 +293,8 @@ class Turns:
             with Step("memory"):
                 recalled = await recall(names=names, share=share)
             answer = Answer(prompt=recalled.prompt, purse=working.purse, purpose=purpose)
+            if working.answer:  # whose prompt was too long for a fallback, but paid to another
+                answer.usage = [*working.answer.usage]
             try:
                 with Step("hold"):
                     await answer.hold()
@@ -327,7 +329,7 @@ class Turns:
                 recalled=working.recalled,
                 model=self._model,
                 purse=self._spending.purse(
-                    f"summary {working.lease.chat_id}",
+                    f"summary of {working.purse.name}",  # others may write one, elsewhere
                     person=working.turn.person.id,
                     chat=working.lease.chat_id,
                 ),

@@ -164,9 +164,10 @@ class Purse:
         tokens: int,
         spent: Sequence[Usage],
     ) -> None:
-        tokens += sum(call.tokens for call in spent)
-        usd = max((cost or 0 for cost in worst), default=0) + sum(call.cost or 0 for call in spent)
-        standing = await self.store.hold(self.name, self.limits, usd=usd, tokens=tokens)
+        usd = max((cost or 0 for cost in worst), default=0)
+        standing = await self.store.hold(
+            self.name, self.limits, usd=usd, tokens=tokens, spent=spent
+        )
         self.standing = standing
         self.warned += standing.warned
         if standing.refused:

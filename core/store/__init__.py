@@ -13,6 +13,7 @@ from core.errors import LeaseLostError, StoreError
 from core.kept import Depth, Kept, Stored
 from core.money import By, Level, Limit, Standing, Total, Unit
 from core.people import Admitted, Known, Pairing, Pause
+from core.protocols import Calls
 from core.store import depth as depths
 from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
 from core.store.optional import need_psycopg
@@ -241,8 +242,10 @@ class DatabaseStore:
     async def admitted(self, place: str) -> list[Admitted]:
         return await self._read(people.in_place, place)
 
-    async def hold(self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int) -> Standing:
-        return await self._run(spending.hold, name, limits, usd, tokens)
+    async def hold(
+        self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int, spent: Calls = ()
+    ) -> Standing:
+        return await self._run(spending.hold, name, limits, usd=usd, tokens=tokens, spent=spent)
 
     async def release_hold(self, name: str) -> None:
         await self._run(spending.release, name)

@@ -40,9 +40,10 @@ def _words(tx: Tx, before: int) -> int:
         before,
         MESSAGES,
     )
-    wipe(tx, rows)
-    for chat in {row["chat_id"] for row in rows}:
+    # Chats first, as everywhere: what is answered anew meanwhile is remembered before, or never.
+    for chat in sorted({row["chat_id"] for row in rows}):
         tx.run("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
+    wipe(tx, rows)
     return len(rows)
 
 

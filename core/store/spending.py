@@ -34,21 +34,35 @@ _Places = list[tuple[str, str, str]]
 _PLACES = TypeAdapter(_Places)
 
 
-def hold(tx: Tx, name: str, limits: Sequence[Limit], usd: int, tokens: int) -> Standing:
+def hold(
+    tx: Tx,
+    name: str,
+    limits: Sequence[Limit],
+    *,
+    usd: int,
+    tokens: int,
+    spent: Sequence[Usage] = (),
+) -> Standing:
     """Set an amount aside under every limit that applies, or under none.
 
-    What was held under the same name before is let go first: it was for an attempt that crashed.
+    What was held under the same name before is let go first: it was for an attempt that crashed,
+    or for calls that have spent a part of it. That stays held whatever the limits allow.
     """
     places = _where(tx, limits)
+    kept = _spent(spent)
+    usd, tokens = usd + kept["usd"], tokens + kept["tokens"]
     if _enter(tx, name, places, usd, tokens):
         _expire(tx)
     # Last, since it is what all chats share: others wait for it until this is committed.
     rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
-    amounts = {"usd": usd, "tokens": tokens}
+    amounts: dict[str, int] = {"usd": usd, "tokens": tokens}
     levels = list(_levels(tx, limits, rows, held=amounts))
     for level in levels:
         if amounts[level.unit] > level.left:
-            release(tx, name)
+            if not spent:
+                release(tx, name)
+            else:
+                _shrink(tx, name, places, amounts, kept)
             return Standing(refused=level, levels=tuple(levels))
     return Standing(levels=tuple(levels), warned=tuple(_warn(tx, levels)))
 
@@ -67,6 +81,28 @@ def _enter(tx: Tx, name: str, places: _Places, usd: int, tokens: int) -> bool:
         release(tx, name)
 
 
+def _shrink(
+    tx: Tx, name: str, places: _Places, amounts: Mapping[str, int], kept: Mapping[str, int]
+) -> None:
+    """Let go of all that is held but what was spent."""
+    tx.run("UPDATE hold SET usd = ?, tokens = ? WHERE name = ?", kept["usd"], kept["tokens"], name)
+    _add(
+        tx,
+        places,
+        held_usd=kept["usd"] - amounts["usd"],
+        held_tokens=kept["tokens"] - amounts["tokens"],
+    )
+
+
+def _spent(calls: Iterable[Usage]) -> dict[str, int]:
+    """Return what calls came to."""
+    known = list(calls)
+    return {
+        "usd": sum(call.cost or 0 for call in known),
+        "tokens": sum(call.tokens for call in known),
+    }
+
+
 def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
     """Put what was really spent in the place of what was held; once, however often it is asked.
 
@@ -76,14 +112,14 @@ def settle(tx: Tx, name: str, usage: Iterable[Usage]) -> bool:
     if not found:
         return False
     [row] = found
-    calls = list(usage)
+    spent = _spent(usage)
     _add(
         tx,
         _places(row),
         held_usd=-row["usd"],
         held_tokens=-row["tokens"],
-        spent_usd=sum(call.cost or 0 for call in calls),
-        spent_tokens=sum(call.tokens for call in calls),
+        spent_usd=spent["usd"],
+        spent_tokens=spent["tokens"],
     )
     return True
 

@@ -80,6 +80,11 @@ def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
 def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> None:
     """Add to the history what was said behind its first `total` tokens."""
     answered = turn.id if outcome.replaces is None else outcome.replaces
+    history = outcome.history
+    if outcome.replaces is not None and not tx.one(
+        "SELECT 1 FROM inbox WHERE id = ? AND body <> ''", answered
+    ):
+        history = ()  # whoever asked it had everything of theirs deleted meanwhile
     if outcome.replaces is not None and tx.run(
         "DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered
     ):
@@ -87,14 +92,14 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> 
         [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
         total = max(row["start"], last["total"] or 0)
     rows: list[object] = []
-    for message in outcome.history:
+    for message in history:
         total += message.tokens
         words = (message.role, message.name, message.content)
         rows += [row["id"], answered, *words, message.tokens, total, tx.now]
     if rows:
         tx.run(
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
-            f" VALUES {marks(8, len(outcome.history))}",
+            f" VALUES {marks(8, len(history))}",
             *rows,
         )
     if total != row["total"]:

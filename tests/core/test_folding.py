@@ -298,3 +298,26 @@ def _fill(tx: Tx, sizes: list[int]) -> int:
         )
     tx.run("UPDATE chat SET total = ?", total)
     return int(total)
+
+
+async def test_what_was_deleted_while_notes_were_written(store: DatabaseStore) -> None:
+    """They are dropped, and the next message has others written."""
+    model = talker(60)
+    told = model.script
+    assert told
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        if len(summaries(model)) == 1 and is_summary(prompt):
+            await store._run(lambda tx: tx.run("UPDATE chat SET erased = erased + 1"))
+        async for event in told(prompt, models):
+            yield event
+
+    model.script = script
+    house = House(store=store, model=model, context_tokens=1024)
+    async with house.running():
+        for _ in range(20):
+            await house.talk("word " * 20)
+    assert len(summaries(model)) > 2
+    assert chats(model)[-1][1].content.startswith(EARLIER + "the gist")

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import ContextLengthError, ModelSetupError
 from core.llm import OpenAIChat
-from core.types import Message, Usage
+from core.types import Delta, Message, Usage
 from tests.core.hearing import (
     BUSY,
     KEY,
@@ -66,8 +66,12 @@ async def test_what_breaks_early_does_not_show(
     """A call that breaks before the reply began is made again, and nobody notices."""
     openai_server.fail(fault)
     heard = await hear(chat)
-    assert (heard.text, heard.restarts, heard.error) == (REPLY, 0, None)
+    assert (heard.text, heard.error) == (REPLY, None)
     assert len(openai_server.requests) == 2
+    # Where it was paid all the same, that is told before another is, and before any word.
+    kinds = [type(event) for event in heard.events]
+    assert heard.restarts == len(heard.usage) - 1
+    assert Delta not in kinds[: 2 * heard.restarts]
 
 
 @pytest.mark.parametrize("how", ["reset", "stall", "eof", "malformed", "error"])

@@ -68,7 +68,7 @@ def test_no_order_of_events_exceeds_a_limit(steps: list[tuple[str, str, str, int
         for action, name, person, amount, share in steps:
             tx = SqliteTx(connection, now)
             if action == "hold":
-                standing = spending.hold(tx, name, limits(person), amount, amount)
+                standing = spending.hold(tx, name, limits(person), usd=amount, tokens=amount)
                 held.pop(name, None)
                 if not standing.refused:
                     held[name] = (person, amount)

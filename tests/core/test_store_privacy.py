@@ -19,7 +19,7 @@ from core.types import (
     Turn,
     Voice,
 )
-from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, incoming
+from tests.core.stand_ins import ANN, BOB, CHAT, GROUP, StandInClock, incoming, said
 from tests.core.storing import ready, take, take_turn
 from tests.core.talks import BOBS, COST, Talks, call, dump, is_outgoing, rows_of
 
@@ -342,3 +342,18 @@ class TestOffRecord:
         turn = await talks.tell("after")
         assert not turn.state.is_off_record
         assert await talks.remembered(CHAT) == ["before", "re: before", "after", "re: after"]
+
+
+async def test_what_is_answered_anew_while_it_is_forgotten(store: Store, talks: Talks) -> None:
+    """Bob's /retry of Ann's question ends after she had everything deleted: it stays deleted."""
+    await talks.tell("Ann is here")
+    asked = await talks.tell("Ann's secret", chat=GROUP)
+    lease, retry = await talks.turn("/retry", chat=GROUP, person=BOB)
+    await talks.forget()
+    history = said("Ann's secret", name="Ann"), said("Indeed", role="assistant")
+    outcome = Outcome(text="Indeed", history=history, replaces=asked.id)
+    await talks.finish(lease, retry, outcome)
+    assert "Ann" not in await dump(store)
+    assert await talks.remembered(GROUP) == []
+    await talks.tell("Bob goes on", chat=GROUP, person=BOB)
+    assert await talks.remembered(GROUP) == ["Bob goes on", "re: Bob goes on"]

@@ -1,0 +1,154 @@
+"""What calls cost that break, start over, or run beside others: ledger and budget have it all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+
+from core.llm import OpenAIChat
+from core.models import Price
+from core.money import Limit
+from core.protocols import Store
+from core.types import Delta, Message, ModelEvent, Restart, Usage
+from tests.core.house import House
+from tests.core.stand_ins import ANN, StandInModel, is_summary, plain_usage, talker
+from tests.servers.openai import Break, OpenAIServer, Refuse
+
+PLAIN = Price(input=1_000_000, cached=1_000_000, written=1_000_000, output=1_000_000)
+MODELS = ("gpt-5.4-mini", "gpt-4o")
+PRICES = dict.fromkeys(MODELS, PLAIN)
+TOO_LONG = Refuse(
+    status=400,
+    body=b'{"error": {"code": "context_length_exceeded", "type": "invalid_request_error",'
+    b' "message": "too long"}}',
+)
+NO_LIMIT = 10**12
+
+
+@pytest.fixture
+def clock() -> None:
+    """Time passes in the store."""
+
+
+async def budget(store: Store) -> tuple[int, int]:
+    """Return what Ann has spent today in micro-dollars, and what is held for her."""
+    limit = Limit(scope="user", subject=ANN.id, span="day", usd=NO_LIMIT)
+    [level] = await store.levels([limit])
+    return level.spent, level.held
+
+
+async def ledger(store: Store) -> int:
+    """Return what everything has cost."""
+    found = await store.totals("all")
+    return found[0].cost if found else 0
+
+
+async def test_what_was_spent_counts_where_no_more_is_allowed(store: Store) -> None:
+    """A broken call is paid, the next would exceed the limit: nobody gets a third for nothing."""
+
+    async def stumble(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        yield Delta(text="half")
+        yield Usage(purpose="chat", model=models[0], input=5_000, output=1_000)
+        yield Restart()
+        yield Delta(text="whole")
+        yield plain_usage(prompt, models, "whole")
+
+    house = House(
+        store=store,
+        models=MODELS,
+        prices=PRICES,
+        model=StandInModel(stumble),
+        caps={("user", "day", "usd"): 9_000},
+        context_tokens=4096,
+    )
+    async with house.running():
+        texts = [await house.ask("hi") for _ in range(3)]
+    assert "would exceed your limit" in texts[0]
+    assert len(house.model.prompts) == 1
+    assert await budget(store) == (6_000, 0)
+    assert await ledger(store) == 6_000
+
+
+async def test_a_call_that_broke_early_is_held_as_well(
+    store: Store, openai_server: OpenAIServer, make_chat: Callable[..., OpenAIChat]
+) -> None:
+    """It was paid before its first word, so its repetition has to fit into the limit."""
+    for _ in range(5):
+        openai_server.fail(Break(how="reset", after=0))
+    cap = 16_500
+    house = House(
+        store=store,
+        model=make_chat(),  # type: ignore[arg-type]
+        models=MODELS,
+        prices=PRICES,
+        caps={("user", "day", "tokens"): cap},
+    )
+    async with house.running():
+        assert "would exceed your limit" in await house.ask("word " * 9000)
+    assert len(openai_server.requests) == 1
+    spent, held = await budget(store)
+    assert 9_000 < spent == await ledger(store) < cap
+    assert held == 0
+
+
+async def test_what_a_fallback_found_too_long_was_paid_before(
+    store: Store, openai_server: OpenAIServer, make_chat: Callable[..., OpenAIChat]
+) -> None:
+    """Three broken calls of one model, and a prompt that the next one finds too long."""
+    for _ in range(3):
+        openai_server.fail(Break(how="eof", after=3))
+    openai_server.fail(TOO_LONG)
+    house = House(
+        store=store,
+        model=make_chat(),  # type: ignore[arg-type]
+        models=MODELS,
+        prices=PRICES,
+        caps={("user", "day", "tokens"): 10**6},
+    )
+    async with house.running():
+        await house.ask("word " * 3000)
+    *paid, refused, last = openai_server.requests
+    assert len(paid) == 3
+    spent, held = await budget(store)
+    assert spent == await ledger(store) > sum(r.prompt_tokens for r in (*paid, last)) - 100
+    assert refused.status == 400
+    assert held == 0
+
+
+async def test_two_workers_sum_up_one_chat(store: Store) -> None:
+    """One is slow, the other answers the next message: what both cost counts."""
+    reached, going_on = asyncio.Event(), asyncio.Event()
+    slow, quick = talker(60), talker(60)
+    told = slow.script
+    assert told
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        if is_summary(prompt):
+            reached.set()
+            await going_on.wait()
+        async for event in told(prompt, models):
+            yield event
+
+    slow.script = script
+    first = House(store=store, model=slow, models=MODELS, prices=PRICES, context_tokens=1024)
+    second = House(
+        store=store, model=quick, models=MODELS, prices=PRICES, context_tokens=1024, first=100
+    )
+    async with first.running():
+        while not reached.is_set():
+            await first.ask("word " * 20)
+            await asyncio.sleep(0.05)
+        first.relay._is_draining = True  # it takes nothing more
+        first.relay._wake.set()
+        async with second.running():
+            await second.talk("word " * 20)
+        going_on.set()
+        while tasks := first.relay._background:
+            await asyncio.wait(tasks)
+    assert sum(map(is_summary, [*slow.prompts, *quick.prompts])) == 2
+    spent, held = await budget(store)
+    assert (spent, held) == (await ledger(store), 0)
