@@ -10,11 +10,11 @@ from core import models
 from core.errors import SettingsError
 from core.finding import Finding, fault, ok, warning
 from core.local import weights
-from core.memory import DEFAULT_CONTEXT
 from core.probe import SECONDS, Entry, Listing, Server, open_chat_server, open_speech_server
 from core.provider import Cause, Failure
 from core.settings import CHAT_MODELS, Settings
 from core.usage import price_of
+from core.windows import DEFAULT_CONTEXT
 
 MOST_SUGGESTIONS = 3
 LONGEST_NAME = 60

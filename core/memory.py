@@ -15,34 +15,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 
-from core import models, tokens
+from core import tokens
 from core.answer import Answer, Prompt
 from core.errors import BudgetError, ContextLengthError
 from core.protocols import ChatModel, Store
 from core.types import ChatState, Message, Usage
 from core.usage import Purse
+from core.windows import Budget, Windows
 
 log = logging.getLogger(__name__)
 
-# A prompt is resent with every turn, so the default is far below what large models take.
-DEFAULT_CONTEXT = 16_384
-DEFAULT_REPLY = 4_096
 HIGH, LOW = 0.6, 0.2
 LONGEST = 0.8  # of the room, for a message that is cut, or for the last exchange alone
-SUMMARY_SHARE = 8  # a summary takes at most one eighth of the prompt
 # A fourth of that is for the notes of one stretch. Notes that fill more than half of it are
 # written anew with those of the next stretch, to half of it.
 STRETCH_SHARE, ANEW_SHARE = 4, 2
 EXCERPT_TOKENS = 30
-SHRINK, LEAST_SHARE = 0.7, 0.15
-LEAST_PROMPT = 96  # holds a cut persona, a name and a few words of the message
-LEAST_REPLY = 256  # a few sentences, where money is short
 LEAST_SUMMARY = 32  # below, the room serves the message better
 LEAST_TO_SUM_UP = 512  # holds half a persona, a summary, the request for one, and a little
 LEAST_TOLD = 32  # of a message that is shortened to be summed up, its name included
 WORDS_A_TOKEN = 0.75
 MOST_FOLDED = 1_000  # so many times it is remembered that memory was folded, and from where
-NOTEWORTHY = 0.01  # a smaller change of a model's factor is not worth a write
 
 EARLIER = "What was said earlier in this chat, in short:\n\n"
 
@@ -57,24 +50,6 @@ ANEW = (
     "notes that still holds. "
 )
 SHORTLY = "Plain short lines, in the language of the chat, at most {words} words, nothing else.]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """Tokens for one call, counted as the reference vocabulary does.
-
-    Attributes:
-        prompt: For everything the model reads.
-        reply: For what it writes, in its own tokens.
-    """
-
-    prompt: int
-    reply: int
-
-    @property
-    def summary(self) -> int:
-        """For the summary within the prompt."""
-        return self.prompt // SUMMARY_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,62 +89,19 @@ class Memory:
         factors: Mapping[str, float] | None = None,
     ) -> None:
         self._store = store
-        self._context_tokens = context_tokens
-        self._reply_tokens = reply_tokens
-        self._shares: dict[str, float] = {}
+        self._windows = Windows(
+            context_tokens=context_tokens, reply_tokens=reply_tokens, factors=factors
+        )
+        self.budget = self._windows.budget
+        self.tighten = self._windows.tighten
+        self.loosen = self._windows.loosen
         self._compacting: set[int] = set()
         self._folded: deque[tuple[int, int]] = deque(maxlen=MOST_FOLDED)
-        self._learned = {name: tokens.Calibration(f) for name, f in (factors or {}).items()}
-
-    def budget(self, names: Sequence[str], *, share: float = 1.0) -> Budget:
-        """Return what a call may use so that no model of a list can be asked too much."""
-        budgets = [self._budget(name) for name in names]
-        prompt = min(budget.prompt for budget in budgets)
-        reply = min(budget.reply for budget in budgets)
-        return Budget(
-            prompt=max(int(prompt * share), min(prompt, LEAST_PROMPT)),
-            reply=max(int(reply * share), min(reply, LEAST_REPLY)),
-        )
-
-    def _budget(self, name: str) -> Budget:
-        model = models.describe(name)
-        context = model.context
-        if self._context_tokens and not model.is_known:
-            context = self._context_tokens + (self._reply_tokens or 0)
-        reply = min(self._reply_tokens or DEFAULT_REPLY, model.output, context // 4)
-        prompt = min(context - reply, self._context_tokens or DEFAULT_CONTEXT)
-        fitting = self._calibration(name).fit(prompt)
-        return Budget(prompt=int(fitting * self._shares.get(name, 1.0)), reply=reply)
-
-    def tighten(self, names: Sequence[str]) -> bool:
-        """Use less of the models' budget from now on: one of them found a prompt too long.
-
-        Returns:
-            False when there is nothing left to give up.
-        """
-        shares = {name: self._shares.get(name, 1.0) * SHRINK for name in names}
-        prompt = self.budget(names).prompt * SHRINK
-        if min(shares.values()) < LEAST_SHARE or prompt < LEAST_PROMPT:
-            return False
-        self._shares |= shares
-        return True
-
-    def _calibration(self, name: str) -> tokens.Calibration:
-        if name not in self._learned:
-            is_exact = models.describe(name).is_exact
-            self._learned[name] = tokens.Calibration(
-                tokens.Calibration.EXACT if is_exact else tokens.Calibration.UNKNOWN
-            )
-        return self._learned[name]
 
     async def learn(self, calls: Sequence[Usage]) -> None:
         """Compare what was predicted with what models reported."""
-        for call in calls:
-            calibration = self._calibration(call.model)
-            before = calibration.factor
-            calibration.learn(call)
-            if abs(calibration.factor - before) > NOTEWORTHY:
-                await self._store.calibrate(call.model, calibration.factor)
+        for name, factor in self._windows.learn(calls).items():
+            await self._store.calibrate(name, factor)
 
     async def recall(
         self,

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 # A process that dies takes its innocent turns with it, so a death weighs less than a failure.
 MOST_ATTEMPTS = 20
+MOST_PROMPTS = 6  # for one answer, each shorter, where a model finds them too long
 # Of the memory and the reply that a chat has otherwise, where money is short.
 SHORT_SHARE = 0.25
 _SHORTENED = "💰 *Little is left of a spending limit, so I looked back less far for this.*"
@@ -264,7 +265,9 @@ class Turns:
         working.lead = _above(heard)
         if heard:
             working.show("")
+        attempts = 0
         while True:
+            attempts += 1
             answer = await self._afford(working, recall, purpose)
             recalled = working.recalled
             if recalled and purpose == "chat":
@@ -277,7 +280,11 @@ class Turns:
                 return await answer.stream(self._model, working.show, tell=working.tell)
             except ContextLengthError:
                 log.warning("prompt too long chat=%d", working.lease.chat_id)
-                if not self._memory.tighten(answer.prompt.models):
+                asked = answer.prompt
+                if attempts == MOST_PROMPTS or not self._memory.tighten(
+                    asked.models, predicted=asked.predicted
+                ):
+                    self._memory.loosen(asked.models)
                     raise
 
     async def _afford(

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from core import memory, tokens
+from core import memory, tokens, windows
 from tests.bench import ours
 from tests.bench.billing import COLD, HALF, TENTH, WRITTEN, Call, bill
 from tests.bench.chatter import FACTS, chat
@@ -57,7 +57,7 @@ def test_our_memory_does_what_the_search_takes_it_for() -> None:
         notes=scribe(KEPT, 0),
         high=memory.HIGH,
         low=memory.LOW,
-        share=1 / memory.SUMMARY_SHARE,
+        share=1 / windows.SUMMARY_SHARE,
         adds=True,
         reuses=True,
     )

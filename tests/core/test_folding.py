@@ -7,12 +7,13 @@ import pytest
 
 from core import tokens
 from core.errors import ContextLengthError, ModelError
-from core.memory import ADDING, ANEW, EARLIER, LEAST_PROMPT, Memory, weighed
+from core.memory import ADDING, ANEW, EARLIER, Memory, weighed
 from core.protocols import Store
 from core.store import DatabaseStore
 from core.store.tx import Tx
 from core.types import ChatState, Delta, Message, ModelEvent
 from core.usage import Spending
+from core.windows import LEAST_PROMPT
 from tests.core.house import House
 from tests.core.stand_ins import (
     ANN,
@@ -137,7 +138,7 @@ async def test_a_window_too_small_to_sum_up_in_is_excerpted(store: Store) -> Non
     """Where the request for a summary would not fit, the model is not asked for one."""
     house = House(store=store, model=talker(40), models=("x",), context_tokens=512)
     for _ in range(4):
-        house.memory.tighten(["x"])
+        house.memory.tighten(["x"], predicted=512)
     assert LEAST_PROMPT <= house.memory.budget(["x"]).prompt < 130
     async with house.running():
         for number in range(6):
