@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 SHORT_PAUSE = 1.0
 # A chat that shows nothing yet is tried again when the platform says, but not sooner than this.
 SOON = 0.1
+# So many messages of an ended answer stand at once, as platforms let them; others at the pace.
+AT_ONCE = 3
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -180,11 +182,15 @@ async def _replace(posted: Posted, screen: Screen[P], part: P) -> bool:
 
 async def _settle(reply: Reply, screen: Screen[P]) -> None:
     parts = screen.render(reply.text, is_final=True)
+    calls = 0
     for index, part in enumerate(parts):
+        if calls >= AT_ONCE:
+            await asyncio.sleep(screen.pace.edit)
         await reply.cleared()
         if index < len(reply.posted):
-            await _soon(functools.partial(_replace, reply.posted[index], screen, part))
+            calls += await _soon(functools.partial(_replace, reply.posted[index], screen, part))
             continue
+        calls += 1
         ref = await _soon(functools.partial(screen.post, part, is_first=not index))
         if index < len(parts) - 1 or reply.files:
             await reply.record(ref, part)

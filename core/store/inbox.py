@@ -170,7 +170,7 @@ def _chat(tx: Tx, incoming: Incoming, ready_at: int | None = None) -> Row:
         " ON CONFLICT (platform, ref) DO UPDATE SET title = excluded.title,"
         " seen_at = CASE WHEN excluded.seen_at > chat.seen_at AND ? = 0"
         " THEN excluded.seen_at ELSE chat.seen_at END,"
-        " ready_at = CASE WHEN chat.is_leased = 1 OR excluded.ready_at IS NULL THEN chat.ready_at"
+        " ready_at = CASE WHEN chat.is_leased <> 0 OR excluded.ready_at IS NULL THEN chat.ready_at"
         " ELSE COALESCE((SELECT CASE WHEN inbox.ready_at + ? < excluded.ready_at"
         " THEN inbox.ready_at + ? ELSE excluded.ready_at END FROM inbox"
         " WHERE chat_id = chat.id AND done_at IS NULL ORDER BY id LIMIT 1), excluded.ready_at) END"

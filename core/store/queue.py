@@ -24,6 +24,8 @@ LEASE_MS = 15_000
 LONGEST_WAIT_MS = 5_000  # also what another process told may be missed
 LOCKED_MS = 20  # longer than most transactions take
 MOST_MERGED = 50
+# In place of is_leased: nobody holds the chat, but no message makes it ready sooner.
+POSTPONED = 2
 UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."
 
 # Ids of a chat and of a message in it that could not be read.
@@ -156,7 +158,10 @@ def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
 
 
 def release_all(tx: Tx) -> None:
-    """Free every lease: the process that opens the store alone knows that nobody holds one."""
+    """Free every lease: the process that opens the store alone knows that nobody holds one.
+
+    A chat that was postponed waits on: a platform that asked for it counts the seconds, too.
+    """
     tx.run(
         "UPDATE chat SET is_leased = 0, epoch = epoch + 1, ready_at = ? WHERE is_leased = 1",
         tx.now,
@@ -172,8 +177,9 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
         for message in failed.ids:
             tx.run("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
     tx.run(
-        "UPDATE chat SET ready_at = ?, epoch = epoch + 1 WHERE id = ?",
+        "UPDATE chat SET ready_at = ?, is_leased = ?, epoch = epoch + 1 WHERE id = ?",
         tx.now + milliseconds,
+        POSTPONED,
         held.chat_id,
     )
 

@@ -23,7 +23,7 @@ MARK = re.compile(r"\bm\d+[smxwl]\b")
 _UNSETTLED = (
     "SELECT (SELECT COUNT(*) FROM inbox WHERE done_at IS NULL)"
     " + (SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL)"
-    " + (SELECT COUNT(*) FROM chat WHERE is_leased = 1) AS number"
+    " + (SELECT COUNT(*) FROM chat WHERE is_leased <> 0) AS number"
 )
 _HISTORY = "SELECT * FROM message ORDER BY chat_id, total"
 
