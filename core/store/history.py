@@ -59,6 +59,9 @@ def compact(
     Not if its start has moved from `old`, nor if the message that ended at `new` was replaced, nor
     if anything was deleted of what the summary was made from.
     """
+    # Its row before the sums and budgets, as where a turn ends, and it is changed below: of two
+    # that lock the same in another order, each would wait for the other.
+    tx.lock("SELECT id FROM chat WHERE id = ?", chat)
     spend(tx, chat, "", usage, None)
     settle(tx, hold, usage)
     return bool(

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from core.errors import StoreError
+from core.money import Limit
 from core.store import DatabaseStore, leading, open_store
 from core.store.postgres import CONNECTIONS, MOST_TRIES, PostgresDatabase, open_postgres
 from core.store.postgres_wire import MOST_PREPARED
@@ -14,11 +15,12 @@ from core.store.schema import MIGRATIONS
 from core.store.tx import Signal, Tx
 from core.types import Outcome, Transcript, Usage
 from tests.core.conftest import prepared
-from tests.core.stand_ins import CHAT, StandInClock, incoming
+from tests.core.stand_ins import CHAT, StandInClock, incoming, said
 from tests.core.storing import put, read, take_turn
 from tests.servers.postgres import PostgresServer
 
 MANY = MOST_PREPARED + 50
+WAITING = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture
@@ -306,3 +308,28 @@ async def test_a_commit_of_which_nobody_heard_counts_once(
     assert await store.finish(lease, turn, outcome) == first
     rows = await store._run(read, "SELECT COUNT(*) AS calls FROM usage")
     assert rows[0]["calls"] == 2
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+async def test_a_summary_locks_its_chat_first(store: DatabaseStore, clock: StandInClock) -> None:
+    """While a turn ends in that chat, no hold and no budget is locked by what waits for it."""
+    await put(store, 1)
+    await store.finish(*await take_turn(store, clock), Outcome(history=(said("hi"),)))
+    limit = Limit(scope="all", subject="", span="day", usd=9)
+    await store.hold("summary 1", [limit], usd=5, tokens=5)
+    loop, is_locked = asyncio.get_running_loop(), asyncio.Event()
+    until_it_waits = f"SELECT pg_sleep(0.01), ({WAITING}) AS waiting"
+
+    def end_a_turn(tx: Tx) -> list[int]:
+        tx.lock("SELECT id FROM chat WHERE id = 1")
+        loop.call_soon_threadsafe(is_locked.set)
+        for _ in range(1000):
+            if tx.all(until_it_waits)[0]["waiting"]:
+                break
+        free = [tx.lock(f"SELECT * FROM {name}", skip=True) for name in ("budget", "hold")]  # noqa: S608
+        return [len(rows) for rows in free]
+
+    ending = asyncio.create_task(store._run(end_a_turn))
+    await is_locked.wait()
+    assert await store.compact(1, old=0, new=10, summary="all", hold="summary 1")
+    assert await ending == [1, 1]
