@@ -56,7 +56,7 @@ def heard(
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     settle(tx, hold, transcript.usage)
-    if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND done_at IS NULL", turn.id):  # forgotten
+    if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND body <> ''", turn.id):  # forgotten
         spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
     elif tx.run(
         "UPDATE inbox SET transcript = ? WHERE id = ? AND transcript IS NULL",
