@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from core.charts import Bar, Chart, Share, draw
+from core.commands.amounts import read_amount
 from core.commands.called import Answered, Called
 from core.errors import InputError
 from core.markdown import plain
@@ -22,7 +23,6 @@ UNITS: tuple[Unit, ...] = ("usd", "tokens")
 MOST_ROWS = 10
 MOST_DAYS = 62  # more bars than a phone shows are summed by month
 _BY: dict[str, By] = {"me": "model", "chat": "person", "everyone": "person"}
-_AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)\s*(\$|usd|tokens?)?", re.IGNORECASE)
 _SPANNED = {"day": "a day", "month": "a month"}
 _NOW = {"day": "today", "month": "this month"}
 
@@ -176,7 +176,7 @@ async def limit(called: Called) -> Answered:
         for unit in UNITS:
             await called.rooms.store.cap(limit, unit, None)
         return f"{_named(where)}: no limit for {_SPANNED[span]} any more."
-    value, unit = _amount(rest)
+    value, unit = read_amount(rest)
     await called.rooms.store.cap(limit, unit, value)
     return f"{_named(where)}: at most {amount(value, unit)} {_SPANNED[span]} from now on."
 
@@ -186,9 +186,9 @@ async def grant(called: Called) -> Answered:
     where, rest = await _subject(called)
     span: Span = "month" if re.search(r"\bmonth\b", rest) else "day"
     limit = called.rooms.spending.limit(*where, span)
-    if re.search(r"\breset\b", rest, re.IGNORECASE):
+    if re.search(r"\breset\b", rest):
         return await _reset(called, limit)
-    value, unit = _amount(rest)
+    value, unit = read_amount(rest)
     levels = [level for level in await called.rooms.store.levels([limit]) if level.unit == unit]
     text = f"{_named(where)}: there is no such limit for {_SPANNED[span]}, so no need."
     if levels:
@@ -210,8 +210,9 @@ async def _reset(called: Called, limit: Limit) -> str:
 
 
 async def _subject(called: Called) -> tuple[tuple[Scope, str], str]:
-    """Return whom a command is about, and the rest of what was written."""
+    """Return whom a command is about, and the rest of what was written, in small letters."""
     who, _, rest = called.arguments.strip().partition(" ")
+    rest = rest.lower()
     if who in {"everyone", "all"}:
         return ("all", ""), rest
     if who in {"chat", "here"}:
@@ -220,19 +221,7 @@ async def _subject(called: Called) -> tuple[tuple[Scope, str], str]:
         return ("user", who), rest
     raise InputError(
         "Say whom it is about: an id as /users lists them, `chat` for this chat, or `everyone`; "
-        "then how much, such as `$0.50` or `20000 tokens`, and `day` or `month`."
-    )
-
-
-def _amount(text: str) -> tuple[int, Unit]:
-    found = _AMOUNT.search(text)
-    if not found:
-        raise InputError("Say how much, such as `$0.50` or `20000 tokens`.")
-    is_tokens = (found[2] or "").lower().startswith("token")
-    return (
-        (int(float(found[1])), "tokens")
-        if is_tokens
-        else (round(float(found[1]) * 1_000_000), "usd")
+        "then how much, such as `$0.50` or `20,000 tokens`, and `day` or `month`."
     )
 
 
