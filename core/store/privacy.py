@@ -76,11 +76,7 @@ def erase(tx: Tx, person: str) -> None:
             _empty(tx, chat["id"])
         # What a summary holds of whom cannot be told apart, so that all of it goes.
         tx.run("UPDATE chat SET summary = '', erased = erased + 1 WHERE id = ?", chat["id"])
-    # What owners were told of them names them by their id, in backticks.
-    tx.run(
-        "DELETE FROM outbox WHERE turn IS NULL AND sent_at IS NOT NULL AND text LIKE ?",
-        f"%`{person}`%",
-    )
+    _untell(tx, person)
     tx.run(
         "DELETE FROM budget WHERE scope = 'user' AND subject = ? AND period NOT IN (?, ?)",
         person,
@@ -89,6 +85,19 @@ def erase(tx: Tx, person: str) -> None:
     tx.run("UPDATE admitted SET name = id WHERE id = ?", person)
     _leave(tx, person)
     tx.wipe()
+
+
+def _untell(tx: Tx, person: str) -> None:
+    """Delete what owners were told of somebody, or are still to be told.
+
+    It names them by their id, in backticks. With what waits an owner loses nothing that could be
+    acted on: a message that was given up is deleted, and who asks to be let in has the code
+    themselves and stands among /users while it holds.
+    """
+    notices = "FROM outbox WHERE turn IS NULL AND text LIKE ?"
+    words = f"%`{person}`%"
+    tx.run(f"DELETE FROM receipt WHERE turn IN (SELECT -id {notices})", words)
+    tx.run(f"DELETE {notices}", words)
 
 
 def _leave(tx: Tx, person: str) -> None:

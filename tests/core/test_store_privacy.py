@@ -244,6 +244,27 @@ async def test_owners_are_told_nothing_any_more(talks: Talks) -> None:
     assert told == ["`desk:11` would like to talk"]
 
 
+async def test_owners_are_not_told_later(store: Store, talks: Talks) -> None:
+    """What waits to be told, be it in part, is not told; who asked to be let in still may be."""
+    await talks.tell("I am the owner", chat=BOBS, person=BOB)
+    lease, turn = await talks.turn("let me in")
+    asked = await store.ask(ANN.id, turn=turn.id)
+    notice = Notice(person=BOB.id, text="Annabel (`desk:1`) would like to talk")
+    await talks.finish(lease, turn, Outcome(text="asked", notices=(notice,)))
+    [(owners, work)] = await ready(store)
+    await store.posted(-is_outgoing(work).id, 0, "post to Bob")
+    await store.postpone(owners, 600)
+    await talks.forget()
+    found = await dump(store)
+    assert "Annabel" not in found
+    assert "post to Bob" not in found
+    talks.clock.move(600)
+    assert await ready(store) == []
+    known = await store.decide(asked.code, "approved")
+    assert known
+    assert known.id == ANN.id
+
+
 async def test_it_is_counted_and_asked_for_first(store: Store, talks: Talks) -> None:
     """The request holds for ten minutes, in its chat, for its person."""
     await talks.fill()
