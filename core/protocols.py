@@ -44,10 +44,7 @@ class Inbox(Protocol):
         """Let a message that was taken in wait in another chat, if nobody has begun with it."""
 
     async def seen(self, platform: str) -> list[Seen]:
-        """Return every chat of a platform, the most recently used first.
-
-        A platform that does not keep for us what we missed can be asked for what came since.
-        """
+        """Return a platform's chats, the newest first, to ask it for what came since in each."""
 
 
 Hear = Callable[[tuple[str, str] | None], None]
@@ -118,7 +115,7 @@ class ChatModel(Protocol):
             limit: Most tokens of the reply.
 
         Raises:
-            ContextLengthError: The prompt was too long; nothing was yielded.
+            ContextLengthError: The prompt was too long for a model; others may have been paid.
             ModelError: No model answered; whatever Usage fell due was yielded before.
         """
 
@@ -309,7 +306,8 @@ class Store(Protocol):
     async def expire(self, days: int | None) -> int:
         """Delete a slice of what is older than so many days; 0 when there is nothing left.
 
-        What waits is kept, and sums without names. None: only what was off the record and unsent.
+        What waits is kept, and sums without names. None: only budgets of months that are long
+        over, and what was off the record and not sent.
         """
 
     async def tidy(self) -> None:
@@ -355,7 +353,7 @@ class Store(Protocol):
             limits: Where it counts, limited or not.
             usd: What more may be spent, in micro-dollars.
             tokens: Likewise.
-            spent: Earlier calls of the same work, which stay held if no more is allowed.
+            spent: Earlier calls of the work, which stay held if no more is allowed.
         """
 
     async def release_hold(self, name: str) -> None:

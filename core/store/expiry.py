@@ -1,15 +1,15 @@
 """Transactions that delete what is older than the owner wants to keep, a few rows at a time."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from core.store.privacy import ANONYMOUS, nowhere, wipe
-from core.store.sums import day_of, rename
+from core.store.sums import day_of, local, rename
 from core.store.tx import Row, Tx, among
 from core.types import MOST_FAILURES
 
 DAY_MS = 24 * 60 * 60 * 1000
 SLICE = 200
+BUDGETS_MS = 62 * DAY_MS  # nothing is counted in a day or month that is over
 # With a message go what was said twice, what was sent, and what buried it.
 MESSAGES = SLICE // 5
 _Step = Callable[[Tx, int], int]
@@ -20,13 +20,12 @@ def expire(tx: Tx, days: int | None) -> int:
 
     Args:
         tx: The transaction.
-        days: What is older goes; None to keep everything but what was never to be kept.
+        days: What is older goes; None to keep everything but what was never to be kept, and
+            budgets of months that are long over: the ledger knows what was spent in them.
     """
-    before = tx.now - (days or 0) * DAY_MS
-    steps: tuple[_Step, ...] = (
-        (_words, _notices, _summaries, _calls, _sums, _budgets) if days else ()
-    )
-    for step in (*steps, _stuck):
+    before = tx.now - days * DAY_MS if days else 0
+    steps: tuple[_Step, ...] = (_words, _notices, _summaries, _calls, _sums) if days else ()
+    for step in (*steps, _budgets, _stuck):
         if count := step(tx, before):
             tx.wipe()
             return count
@@ -111,11 +110,11 @@ def _private(tx: Tx, rows: Sequence[Row]) -> set[int]:
 
 
 def _budgets(tx: Tx, before: int) -> int:
-    """Delete what somebody spent in days and months that are long over."""
-    month = f"{datetime.fromtimestamp(before / 1000).astimezone():%Y-%m}"
+    """Delete what was spent in days and months that are long over, by whomever and wherever."""
+    month = f"{local(max(before, tx.now - BUDGETS_MS)):%Y-%m}"
     return tx.run(
-        "DELETE FROM budget WHERE scope = 'user' AND (subject, period) IN (SELECT subject, period"
-        " FROM budget WHERE scope = 'user' AND period < ? LIMIT ?)",
+        "DELETE FROM budget WHERE (scope, subject, period) IN"
+        " (SELECT scope, subject, period FROM budget WHERE period < ? LIMIT ?)",
         month,
         SLICE,
     )

@@ -77,10 +77,12 @@ def erase(tx: Tx, person: str) -> None:
         # What a summary holds of whom cannot be told apart, so that all of it goes.
         tx.run("UPDATE chat SET summary = '', erased = erased + 1 WHERE id = ?", chat["id"])
     _untell(tx, person)
+    own = [str(chat["id"]) for chat in chats if chat["is_private"]]
+    # The day and month that last go on to count: nobody escapes a limit by being forgotten.
     tx.run(
-        "DELETE FROM budget WHERE scope = 'user' AND subject = ? AND period NOT IN (?, ?)",
-        person,
-        *periods(tx.now),
+        "DELETE FROM budget WHERE period NOT IN (?, ?) AND (scope = 'user' AND subject = ?"
+        f" OR scope = 'chat' AND subject IN {_any(own)})",
+        *(*periods(tx.now), person, *own),
     )
     tx.run("UPDATE admitted SET name = id WHERE id = ?", person)
     _leave(tx, person)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.money import Limit
+from core.money import Limit, Scope, Span
 from core.protocols import Store
 from core.store import open_store
 from core.types import MOST_FAILURES, Message, Notice, Outcome, Outgoing, Turn
@@ -160,16 +160,30 @@ async def test_what_is_being_summed_up_while_it_goes_is_not_kept(
     assert not await store.compact(group, old=old, new=new, summary="old", erased=erased)
 
 
-async def test_budgets_of_long_ago_go(store: Store, talks: Talks) -> None:
-    """What somebody may spend is counted by day and month; those that are over are not kept."""
-    limit = Limit(scope="user", subject=ANN.id, span="day", usd=1_000)
-    everyone = Limit(scope="all", subject="", span="day", usd=1_000)
-    await store.levels([limit, everyone])
-    talks.clock.move(100 * DAY)
-    await store.levels([limit])
-    await expire(store)
-    scopes = [row["scope"] for row in await rows_of(store, "budget ORDER BY scope")]
-    assert scopes == ["all", "user"]
+SUBJECTS: tuple[tuple[Scope, str], ...] = (("user", ANN.id), ("chat", "1"), ("all", ""))
+
+
+@pytest.mark.parametrize(("days", "left"), [(1, 1), (MONTH, 2), (None, 3), (999, 3)])
+async def test_budgets_of_long_ago_go(
+    store: Store, talks: Talks, days: int | None, left: int
+) -> None:
+    """Days and months that are over count nowhere: none is kept long, even if all else is."""
+    spans: tuple[Span, ...] = ("day", "month")
+    limits = [
+        Limit(scope=scope, subject=subject, span=span)
+        for scope, subject in SUBJECTS
+        for span in spans
+    ]
+    for _ in range(4):  # from the middle of a month to that of the fifth
+        await store.levels(limits)
+        talks.clock.move(30.5 * DAY)
+    await store.hold("x", limits, usd=700, tokens=1)
+    assert sum(await expire(store, days)) == (5 - left) * len(limits)
+    rows = await rows_of(store, "budget ORDER BY period")
+    months = sorted({row["period"] for row in rows if len(row["period"]) == len("2026-11")})
+    assert months == ["2024-01", "2024-02", "2024-03"][-left:]
+    assert [row["held_usd"] for row in rows if row["period"] >= months[-1]] == [700] * len(limits)
+    assert await expire(store, days) == []
 
 
 @settings(max_examples=40, deadline=None)

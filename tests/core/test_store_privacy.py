@@ -9,6 +9,7 @@ from core.kept import Kept
 from core.money import Limit
 from core.people import Admitted
 from core.protocols import Store
+from core.store.spending import SPANS
 from core.types import (
     MOST_FAILURES,
     File,
@@ -126,17 +127,23 @@ async def test_decisions_outlive_their_person(talks: Talks) -> None:
 
 
 async def test_spending_of_long_ago_goes(talks: Talks) -> None:
-    """Of somebody's days and months only those that last are known."""
-    month = replace(DAY, span="month")
+    """Of somebody's days and months, and of their private chat's, only those that last stay."""
     for _ in range(2):
-        lease, turn = await talks.turn("Ann")
-        await talks.store.hold(turn.hold, [DAY, month], usd=200, tokens=1)
-        await talks.finish(lease, turn, Outcome(usage=(call(200),)))
         talks.clock.move(40 * 24 * 60 * MINUTE)
-    assert len(await rows_of(talks.store, "budget")) == 4
+        for chat in (CHAT, GROUP):
+            lease, turn = await talks.turn("Ann", chat=chat)
+            place = Limit(scope="chat", subject=str(lease.chat_id), span="day")
+            limits = [replace(v, span=span) for v in (DAY, place) for span in SPANS]
+            await talks.store.hold(turn.hold, limits, usd=200, tokens=1)
+            await talks.finish(lease, turn, Outcome(usage=(call(200),)))
+    before = await talks.store.levels([DAY])
     await talks.forget()
-    await talks.store.levels([DAY, month])
-    assert [r["spent_usd"] for r in await rows_of(talks.store, "budget")] == [0, 0]
+    rows = await rows_of(talks.store, "budget ORDER BY scope, subject, period")
+    kept = [(row["scope"], row["subject"], row["spent_usd"]) for row in rows]
+    private, group = [str(await talks.chat_id(chat)) for chat in (CHAT, GROUP)]
+    mine = [("chat", private, 200)] * 2
+    assert kept == [*mine, *[("chat", group, 200)] * 4, *[("user", ANN.id, 400)] * 2]
+    assert await talks.store.levels([DAY]) == before
 
 
 async def test_what_waits_is_not_answered(store: Store, talks: Talks) -> None:
