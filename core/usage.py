@@ -22,6 +22,9 @@ DIME = 100_000
 THOUSAND = 1_000  # tokens of a prompt, to compare models by
 # Our count of a prompt may be off by so much where a model's own vocabulary is not known.
 MARGIN = 1.25
+# Of speech, where a model bills tokens: 10 (OpenAI) to 32 (Gemini) that it hears, according to
+# their guides to speech, 2026-11, and a few that it writes.
+TOKENS_A_SECOND = 40
 
 Prices = Callable[[str], Price | None]
 Caps = Mapping[tuple[Scope, Span, Unit], int]
@@ -155,7 +158,10 @@ class Purse:
             BudgetError: A limit does not allow it.
         """
         worst = [self.cost(Usage(purpose="transcribe", model=n, seconds=seconds)) for n in names]
-        await self._hold(names, worst, 0, ())
+        prices = [price for name in names if (price := self.prices(name))]
+        is_in_tokens = any(price.input or price.output for price in prices)
+        most = math.ceil(seconds * TOKENS_A_SECOND) if is_in_tokens else 0
+        await self._hold(names, worst, most, ())
 
     async def _hold(
         self,

@@ -2,16 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from core.llm import OpenAIChat
 from core.models import Price
 from core.money import Limit
-from core.protocols import Store
-from core.types import Delta, Message, ModelEvent, Restart, Usage
+from core.protocols import HoldAudio, Store
+from core.types import Delta, Message, ModelEvent, Restart, Transcript, Usage, Voice
 from tests.core.house import House
-from tests.core.stand_ins import ANN, StandInModel, is_summary, plain_usage, talker
+from tests.core.stand_ins import (
+    ANN,
+    StandInModel,
+    StandInTranscriber,
+    is_summary,
+    plain_usage,
+    talker,
+)
 from tests.servers.openai import Break, OpenAIServer, Refuse
 
 PLAIN = Price(input=1_000_000, cached=1_000_000, written=1_000_000, output=1_000_000)
@@ -151,3 +159,31 @@ async def test_two_workers_sum_up_one_chat(store: Store) -> None:
     assert sum(map(is_summary, [*slow.prompts, *quick.prompts])) == 2
     spent, held = await budget(store)
     assert (spent, held) == (await ledger(store), 0)
+
+
+async def test_recordings_count_against_a_limit_in_tokens(store: Store) -> None:
+    """Where a model that hears bills tokens, a recording that may exceed the limit is refused."""
+
+    class Ear(StandInTranscriber):
+        async def transcribe(
+            self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
+        ) -> Transcript:
+            heard = await super().transcribe(audio, voice, hold=hold, to_english=to_english)
+            usage = Usage(
+                purpose="transcribe", model="ear", seconds=60.0, input=600, output=100
+            )
+            return replace(heard, usage=(usage,))
+
+    house = House(
+        store=store,
+        transcriber=Ear(words=["so"] * 9),
+        prices={"ear": PLAIN},
+        caps={("user", "day", "tokens"): 3_000},
+    )
+    async with house.running():
+        texts = [
+            await house.ask("/transcribe", voice=Voice(ref=f"{n}", seconds=60.0)) for n in range(3)
+        ]
+    assert ["would exceed" in text for text in texts] == [False, True, True]
+    assert len(house.transcriber.heard) == 1
+    assert await budget(store) == (700, 0)
