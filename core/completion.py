@@ -39,17 +39,28 @@ class Completion:
         """What was said so far."""
         return "".join(self._texts)
 
-    def take(self, events: Iterable[bytes]) -> str:
-        """Take in events and return the text they add.
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server said that this is all; what goes wrong after it is no matter."""
+        return bool(self.finish) or self.is_done
 
-        Raises:
-            ValueError: One is not JSON, or not shaped like a chunk.
+    def take(self, events: Iterable[bytes]) -> str:
+        """Take in events, up to the first failure, and return the text they add.
+
+        Sets `failure` where one is not JSON, or not shaped like a chunk, unless the answer
+        stands already.
         """
         before = len(self._texts)
         for data in events:
-            if data == _DONE:
-                self.is_done = True
-            elif text := self._take(_parsed(data)):
+            try:
+                text = self._take(data)
+            except (ValueError, RecursionError):
+                if self.has_ended:
+                    continue
+                self.failure = Failure(cause="unclear")
+            if self.failure:
+                break
+            if text:
                 self._texts.append(text)
         return "".join(self._texts[before:])
 
@@ -82,9 +93,16 @@ class Completion:
             return Failure(cause="full")
         return Failure(cause="blocked" if self.finish == "content_filter" else "empty")
 
-    def _take(self, chunk: object) -> str:
+    def _take(self, data: bytes) -> str:
+        # Only what is no object is looked at more closely: each look costs time in every chunk.
+        if not data.startswith(b"{") and data.strip().upper() == _DONE:
+            self.is_done = True
+            return ""
+        return self._take_chunk(_parsed(data))
+
+    def _take_chunk(self, chunk: object) -> str:
         if not isinstance(chunk, dict):
-            raise ValueError("not a chunk")  # noqa: TRY004 - what call_errors names
+            raise ValueError("not a chunk")  # noqa: TRY004 - as JSON errors
         if error := chunk.get("error"):
             self.failure = self.failure or read_error(error, status=None)
             return ""

@@ -1,0 +1,77 @@
+"""The model client and servers that speak the protocol loosely: what is paid for is shown."""
+
+import json
+
+import pytest
+
+from core.llm import OpenAIChat
+from core.types import Usage
+from tests.core.hearing import REPLY, UNCLEAR, hear
+from tests.servers.openai import OpenAIServer, Refuse
+
+
+def event(**fields: object) -> bytes:
+    """Return a chunk as an event."""
+    return b"data: " + json.dumps(fields).encode() + b"\n\n"
+
+
+def said(text: str, finish: object = None) -> bytes:
+    """Return a chunk that says something."""
+    return event(choices=[{"delta": {"content": text}, "finish_reason": finish}])
+
+
+USAGE = event(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 2})
+DONE = b"data: [DONE]\n\n"
+
+
+def stream(*events: bytes, content_type: str = "text/event-stream") -> Refuse:
+    """Return a stream that comes in one piece."""
+    return Refuse(status=200, body=b"".join(events), content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (b"data: [DONE] \n\n",),
+        (b"data:  [Done]\n\n",),
+        (b"data: [done]\n\n",),
+        (b'data: {"usage":\n\n', DONE),
+        (b"data: [1]\n\n", DONE),
+        (b"data: " + b"[" * 100_000 + b"\n\n", DONE),
+        (DONE, b"data: bye\n\n"),
+    ],
+    ids=lambda events: repr(events[0][:20]),
+)
+async def test_an_answer_that_stands_is_shown(
+    openai_server: OpenAIServer, chat: OpenAIChat, events: tuple[bytes, ...]
+) -> None:
+    """Nothing that comes after the finish_reason takes away what was said before it."""
+    openai_server.fail(stream(said("Hi."), said("", "stop"), *events))
+    heard = await hear(chat)
+    assert (heard.text, heard.restarts, heard.error) == ("Hi.", 0, None)
+    assert len(openai_server.requests) == 1
+
+
+async def test_what_follows_a_malformed_event_counts(
+    openai_server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    """The usage that comes after it is the provider's own."""
+    openai_server.fail(stream(said("Hi.", "stop"), b"data: {\n\n", USAGE, DONE))
+    assert (await hear(chat)).usage == [
+        Usage(purpose="chat", model="gpt-5.4-mini", input=5, output=2)
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd", [b"data: {\n\n", b"data: " + b"[" * 100_000 + b"\n\n"], ids=["broken", "deep"]
+)
+async def test_what_came_before_a_malformed_event_is_shown(
+    openai_server: OpenAIServer, chat: OpenAIChat, odd: bytes
+) -> None:
+    """It stays with the reader until the reply begins anew; what comes after is not read."""
+    openai_server.fail(stream(said("Once "), odd, said("more", "stop"), DONE), times=None)
+    heard = await hear(chat)
+    assert (heard.text, heard.restarts) == ("Once ", 2)
+    assert UNCLEAR in str(heard.error)
+    openai_server.heal()
+    assert (await hear(chat)).text == REPLY
