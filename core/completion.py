@@ -21,7 +21,7 @@ class Completion:
         failure: An error the server sent within the stream.
         finish: The finish_reason; empty until it came.
         has_begun: Any chunk came, so the server has worked, and will want to be paid.
-        is_done: The server said that nothing follows.
+        is_done: The server said that nothing follows, or the answer came as one object.
         usage: The provider's own account of the tokens; None until it came.
     """
 
@@ -85,9 +85,11 @@ class Completion:
         return Cut(is_blocked=self.finish == "content_filter")
 
     def _shortfall(self) -> Failure | None:
-        if not self.finish:
+        is_visible = any(map(_is_visible, self.text))
+        # Some servers name no finish_reason; asking them again would only cost as much again.
+        if not (self.finish or (self.is_done and is_visible)):
             return Failure(cause="unclear")
-        if any(map(_is_visible, self.text)):
+        if is_visible:
             return None
         if self.finish == "length":
             return Failure(cause="full")

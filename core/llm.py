@@ -145,7 +145,7 @@ class OpenAIChat:
                     yield Delta(text=text)
         except call_errors() as error:
             # Once the answer stands, a connection that breaks costs nothing.
-            if not reply.finish:
+            if not reply.has_ended:
                 reply.failure = failure_of(error)
         if text := reply.end():
             yield Delta(text=text)
@@ -241,6 +241,7 @@ async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerat
     if "json" in response.headers.get("content-type", ""):
         if text := reply.take([await response.aread()]):
             yield text
+        reply.is_done = True
         return
     reader = EventReader()
     pieces = response.aiter_bytes()
@@ -253,7 +254,7 @@ async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerat
 
 async def _next(pieces: AsyncIterator[bytes], reply: Completion) -> bytes | None:
     """Return the next piece; None at the end, or when waiting for more is no use."""
-    if not reply.finish:
+    if not reply.has_ended:
         return await anext(pieces, None)
     try:
         async with asyncio.timeout(_END_SECONDS if reply.is_done else _USAGE_SECONDS):

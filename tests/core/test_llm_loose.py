@@ -1,13 +1,14 @@
 """The model client and servers that speak the protocol loosely: what is paid for is shown."""
 
 import json
+from typing import Literal
 
 import pytest
 
 from core.llm import OpenAIChat
 from core.types import Usage
 from tests.core.hearing import REPLY, UNCLEAR, hear
-from tests.servers.openai import OpenAIServer, Refuse
+from tests.servers.openai import Break, OpenAIServer, Refuse
 
 
 def event(**fields: object) -> bytes:
@@ -75,3 +76,58 @@ async def test_what_came_before_a_malformed_event_is_shown(
     assert UNCLEAR in str(heard.error)
     openai_server.heal()
     assert (await hear(chat)).text == REPLY
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        stream(said("Hi "), said("Ann."), DONE),
+        stream(said("Hi Ann.", ""), DONE),
+        Refuse(status=200, body={"choices": [{"message": {"content": "Hi Ann."}}]}),
+        Refuse(
+            status=200,
+            body={"choices": [{"message": {"content": "Hi Ann."}, "finish_reason": None}]},
+        ),
+    ],
+    ids=["none", "empty", "whole-none", "whole-null"],
+)
+async def test_an_answer_without_a_finish_reason(
+    openai_server: OpenAIServer, chat: OpenAIChat, answer: Refuse
+) -> None:
+    """It is complete when it has text, and [DONE] came or it came as one object."""
+    openai_server.fail(answer)
+    heard = await hear(chat)
+    assert (heard.text, heard.restarts, heard.error) == ("Hi Ann.", 0, None)
+    assert len(openai_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        stream(said("Hi "), said("Ann.")),
+        stream(said(""), DONE),
+        stream(DONE),
+        Refuse(status=200, body=b'{"choices": [{"message": {"content": "Hi"}}'),
+        Refuse(status=200, body={}),
+    ],
+    ids=["unended", "empty", "done", "half", "nothing"],
+)
+async def test_what_ends_without_any_sign_is_no_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat, answer: Refuse
+) -> None:
+    """A stream that ends by itself, or says nothing, is asked for again."""
+    openai_server.fail(answer)
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == (REPLY, None)
+    assert len(openai_server.requests) == 2
+
+
+@pytest.mark.parametrize("how", ["reset", "stall"])
+async def test_what_breaks_after_done_is_no_matter(
+    openai_server: OpenAIServer, chat: OpenAIChat, how: Literal["reset", "stall"]
+) -> None:
+    """Nor is the end of the connection awaited, where no finish_reason came."""
+    openai_server.fail(Break(how=how, after="done", finish=""))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == (REPLY, None)
+    assert len(openai_server.requests) == 1

@@ -57,7 +57,7 @@ async def answer(call: Call, pieces: list[str], *, is_cut: bool) -> web.StreamRe
         pieces = []
     elif shape.is_whole:
         pieces = ["".join(pieces)]
-    finish = "length" if is_cut else shape.finish
+    finish = "length" if is_cut else (call.fault or PLAIN).finish
     if call.record.body.get("stream"):
         return await _stream(call, pieces, finish)
     return await _whole(call, pieces, finish)

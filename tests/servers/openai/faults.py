@@ -19,10 +19,12 @@ class Break:
         after: How many pieces of the reply go out before; None: not even the status line
             (for `reset` and `stall`); "finish": the whole reply and its finish_reason;
             "done": [DONE] as well, so that only the response's end is missing.
+        finish: The finish_reason.
     """
 
     how: Literal["reset", "stall", "eof", "malformed", "error"]
     after: int | Literal["finish", "done"] | None = None
+    finish: str = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
