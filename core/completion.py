@@ -120,7 +120,9 @@ class Completion:
             raise ValueError("not a chunk") from error
 
     def _take_choice(self, choice: dict[str, Any]) -> str:
-        self.finish = choice.get("finish_reason") or self.finish
+        finish = choice.get("finish_reason")
+        if finish and isinstance(finish, str):
+            self.finish = finish
         # A server that does not stream answers with a message instead.
         delta = choice.get("delta") or choice.get("message") or {}
         if isinstance(refusal := delta.get("refusal"), str):

@@ -215,8 +215,10 @@ class Connection:
 def call_errors() -> tuple[type[Exception], ...]:
     """Return what a call may raise, for `except`; read it with `failure_of`.
 
-    `ValueError` is among them: the SDK lets JSON errors through.
+    The SDK lets some through that are not its own: errors of JSON, which too deep a nesting makes
+    a `RecursionError`, and of aiohttp, such as of a response that is no HTTP.
     """
+    import aiohttp  # noqa: PLC0415 - 0.2 s, with the SDK
     import httpx2  # noqa: PLC0415 - as in open_client
     import openai  # noqa: PLC0415 - as in open_client
 
@@ -224,13 +226,16 @@ def call_errors() -> tuple[type[Exception], ...]:
         openai.OpenAIError,
         httpx2.HTTPError,
         httpx2.StreamError,
+        aiohttp.ClientError,
         OSError,
         ValueError,
+        RecursionError,
     )
 
 
 def failure_of(error: Exception) -> Failure:
     """Say why a call failed, given one of `call_errors`."""
+    import aiohttp  # noqa: PLC0415 - as in call_errors
     import httpx2  # noqa: PLC0415 - as in open_client
     import openai  # noqa: PLC0415 - as in open_client
 
@@ -238,7 +243,12 @@ def failure_of(error: Exception) -> Failure:
         case openai.APIStatusError():
             found = read_error(error.body, status=error.status_code)
             return replace(found, retry_after=_retry_after(error.response.headers))
-        case openai.APIConnectionError() | httpx2.TransportError() | OSError():
+        case (
+            openai.APIConnectionError()
+            | httpx2.TransportError()
+            | aiohttp.ClientError()
+            | OSError()
+        ):
             return Failure(cause="unreachable")
         case _:
             return Failure(cause="unclear")

@@ -1,5 +1,6 @@
 """The model client and servers that speak the protocol loosely: what is paid for is shown."""
 
+import asyncio
 import json
 from typing import Literal
 
@@ -7,7 +8,7 @@ import pytest
 
 from core.llm import OpenAIChat
 from core.types import Usage
-from tests.core.hearing import REPLY, UNCLEAR, hear
+from tests.core.hearing import REPLY, UNCLEAR, UNREACHABLE, MakeChat, hear
 from tests.servers.openai import Break, OpenAIServer, Refuse
 
 
@@ -131,3 +132,42 @@ async def test_what_breaks_after_done_is_no_matter(
     heard = await hear(chat)
     assert (heard.text, heard.error) == (REPLY, None)
     assert len(openai_server.requests) == 1
+
+
+@pytest.mark.parametrize("finish", [["stop"], {"type": "stop"}, 7, True], ids=repr)
+async def test_a_finish_reason_that_is_no_word_is_none(
+    openai_server: OpenAIServer, chat: OpenAIChat, finish: object
+) -> None:
+    """It is passed over: the answer is complete by [DONE], and broken without it."""
+    openai_server.fail(stream(said("Hi.", finish)))
+    openai_server.fail(stream(said("Hi.", finish), DONE))
+    heard = await hear(chat)
+    assert (heard.text, heard.restarts, heard.error) == ("Hi.", 1, None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"what do you want?\r\n\r\n",
+        b"HTTP/1.1 20 0 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnot zipped",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["words", "status", "chunk", "gzip", "location"],
+)
+async def test_a_server_that_speaks_no_http(make_chat: MakeChat, answer: bytes) -> None:
+    """It is asked again, and then ends in a sentence."""
+    asked = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        heard = await hear(make_chat(base_url=f"http://127.0.0.1:{port}/v1"))
+    assert str(heard.error).endswith("please try again.") or UNREACHABLE in str(heard.error)
+    assert len(asked) == 3

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import CauserieError, ContextLengthError, ModelSetupError
+from core.errors import CauserieError, ContextLengthError, ModelError, ModelSetupError
 from core.provider import Cause, Failure, open_client, read_error
 from core.retry import MAX_ATTEMPTS, is_given_up, pause
+from core.speech import OpenAISpeech
+from core.types import Voice
+from tests.core.stand_ins import free
+from tests.servers.openai import OpenAIServer, Refuse
+from tests.sound import voice_note
 
 CAUSES = get_args(Cause)
 # As users of these servers quote them, 2026-11.
@@ -165,6 +170,22 @@ def test_waits_are_bounded(
             assert 0 <= seconds <= min(8, backoff * 2**attempt)
         else:
             assert seconds == retry_after
+
+
+async def test_an_answer_nested_too_deeply_is_unclear(openai_server: OpenAIServer) -> None:
+    """Whoever asks hears so, in a sentence."""
+    answer = Refuse(status=200, body=b"[" * 100_000)
+    openai_server.fail(answer, times=None)
+    ear = OpenAISpeech(
+        names=("whisper-1",),
+        key=openai_server.key,
+        base_url=openai_server.url,
+        backoff_seconds=0.001,
+    )
+    with pytest.raises(ModelError, match="unreadable"):
+        await ear.transcribe(voice_note(0.5), Voice(ref="1"), hold=free)
+    assert len(openai_server.requests) == 3
+    await ear.close()
 
 
 async def test_openai_is_the_default_server() -> None:
