@@ -40,6 +40,11 @@ class Completion:
         return "".join(self._texts)
 
     @property
+    def has_words(self) -> bool:
+        """Whether anything was said yet."""
+        return bool(self._texts)
+
+    @property
     def has_ended(self) -> bool:
         """Whether the server said that this is all; what goes wrong after it is no matter."""
         return bool(self.finish) or self.is_done

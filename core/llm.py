@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ _USAGE_SECONDS = 2.0
 _END_SECONDS = 0.5
 # Until a model that is down begins to answer, where no other one could in its place.
 _QUICK_SECONDS = 10.0
+# Models that think first, and long prompts on a CPU, take minutes until the first word.
+_FIRST_SECONDS = 300.0
 
 
 class OpenAIChat:
@@ -42,7 +45,8 @@ class OpenAIChat:
         key: Of the server; None where it wants none.
         base_url: Root of the API; None for OpenAI's own.
         proxy: URL of an HTTP proxy; None: as the environment says.
-        read_seconds: Longest silence of the server, also between two pieces of a reply.
+        first_seconds: Longest silence of the server before the first word of a reply.
+        read_seconds: Longest silence after it.
         backoff_seconds: Longest wait before the second attempt; see `core.retry`.
         temperature: Sent if given; a model that refuses it is asked without.
         breaker: Knows which models are down.
@@ -54,14 +58,16 @@ class OpenAIChat:
         key: str | None = None,
         base_url: str | None = None,
         proxy: str | None = None,
+        first_seconds: float = _FIRST_SECONDS,
         read_seconds: float = 60.0,
         backoff_seconds: float = 0.5,
         temperature: float | None = None,
         breaker: Breaker | None = None,
     ) -> None:
         self._connection = Connection(
-            key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
+            key=key, base_url=base_url, proxy=proxy, read_seconds=first_seconds
         )
+        self._read_seconds = read_seconds
         self._is_openai = (
             _OPENAI.search(urlsplit(base_url or OPENAI_URL).hostname or "") is not None
         )
@@ -139,14 +145,16 @@ class OpenAIChat:
                 response = await self._send(request)
             async with (
                 contextlib.aclosing(response),
-                contextlib.aclosing(_texts(response, reply)) as texts,
+                contextlib.aclosing(_texts(response, reply, self._read_seconds)) as texts,
             ):
                 async for text in texts:
                     yield Delta(text=text)
         except call_errors() as error:
             # Once the answer stands, a connection that breaks costs nothing.
             if not reply.has_ended:
-                reply.failure = failure_of(error)
+                failure = failure_of(error)
+                is_silent = failure.is_silent and not reply.has_words
+                reply.failure = replace(failure, is_silent=is_silent)
         if text := reply.end():
             yield Delta(text=text)
         if cut := reply.cut:
@@ -236,7 +244,9 @@ def _cache_key(prompt: Sequence[Message]) -> str:
     return hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerator[str]:
+async def _texts(
+    response: "httpx2.Response", reply: Completion, read_seconds: float
+) -> AsyncGenerator[str]:
     """Yield what is said, at most one text per piece of the connection."""
     if "json" in response.headers.get("content-type", ""):
         if text := reply.take([await response.aread()]):
@@ -245,21 +255,30 @@ async def _texts(response: "httpx2.Response", reply: Completion) -> AsyncGenerat
         return
     reader = EventReader()
     pieces = response.aiter_bytes()
-    while not reply.failure and (piece := await _next(pieces, reply)) is not None:
+    while not reply.failure and (piece := await _next(pieces, reply, read_seconds)) is not None:
         if text := reply.take(reader.feed(piece)):
             yield text
     if text := reply.take(reader.end()):
         yield text
 
 
-async def _next(pieces: AsyncIterator[bytes], reply: Completion) -> bytes | None:
-    """Return the next piece; None at the end, or when waiting for more is no use."""
-    if not reply.has_ended:
+async def _next(
+    pieces: AsyncIterator[bytes], reply: Completion, read_seconds: float
+) -> bytes | None:
+    """Return the next piece; None at the end, or when waiting for more is no use.
+
+    Raises:
+        TimeoutError: The server fell silent within the reply.
+    """
+    if not (reply.has_words or reply.has_ended):
         return await anext(pieces, None)
+    seconds = _USAGE_SECONDS if reply.has_ended else read_seconds
     try:
-        async with asyncio.timeout(_END_SECONDS if reply.is_done else _USAGE_SECONDS):
+        async with asyncio.timeout(_END_SECONDS if reply.is_done else seconds):
             return await anext(pieces, None)
     except TimeoutError:
+        if not reply.has_ended:
+            raise
         return None
 
 

@@ -124,6 +124,7 @@ class Failure:
         parameter: The parameter it does not take, for the cause `parameter`.
         status: Of the response; None when there was none.
         code: The server's name for it, for the log.
+        is_silent: The server kept the connection and said nothing, as long as we waited for it.
     """
 
     cause: Cause
@@ -131,6 +132,7 @@ class Failure:
     parameter: str = ""
     status: int | None = None
     code: str = ""
+    is_silent: bool = False
 
     @property
     def is_transient(self) -> bool:
@@ -249,7 +251,11 @@ def failure_of(error: Exception) -> Failure:
             | aiohttp.ClientError()
             | OSError()
         ):
-            return Failure(cause="unreachable")
+            # The SDK's own error of that name is one of lost connections, too.
+            is_silent = any(
+                isinstance(each, httpx2.ReadTimeout) for each in (error, error.__cause__)
+            )
+            return Failure(cause="unreachable", is_silent=is_silent)
         case _:
             return Failure(cause="unclear")
 

@@ -7,7 +7,8 @@ busy            429, Retry-After up to 20 s                    again after that 
 busy            429, Retry-After above 20 s                    the next model
 busy            429 without Retry-After                        again, backing off
 broken          5xx, 408, 409, 425, an error within a stream   again, backing off
-unreachable     no connection, reset, silence                  again, backing off
+unreachable     no connection, reset                           again, backing off
+unreachable     silence where an answer should have begun      once more, then given up
 unclear         no JSON, a stream that ends too early          again, backing off
 empty           an answer without a word                       once more, then given up
 parameter       a parameter the server does not take           again without it, at once
@@ -18,9 +19,10 @@ refused         any other 4xx                                  the next model
 blocked, full   a filter; no room left for an answer           given up
 ==============  =============================================  ==========================
 
-A model is tried three times, an empty answer counts double. What is given up, or leaves no
-further model, becomes an error for the person. A model that is broken or unreachable for longer is
-passed over, and not tried again by the same call; see `core.breaker`.
+A model is tried three times; an empty answer and such a silence, which takes minutes, count
+double. What is given up, or leaves no further model, becomes an error for the person. A model
+that is broken or unreachable for longer is passed over, and not tried again by the same call; see
+`core.breaker`.
 """
 
 import random
@@ -44,7 +46,7 @@ def pause(failure: Failure, attempt: int, *, backoff_seconds: float) -> float | 
             one. The wait is drawn at random below that, so that many chats do not return at
             the same moment.
     """
-    if failure.cause == "empty":
+    if failure.cause == "empty" or failure.is_silent:
         attempt += 1
     if not failure.is_transient or attempt >= MAX_ATTEMPTS:
         return None

@@ -27,6 +27,7 @@ async def make_chat(openai_server: OpenAIServer) -> AsyncIterator[MakeChat]:
             wanted = {
                 "key": openai_server.key,
                 "base_url": openai_server.url,
+                "first_seconds": 0.3,
                 "read_seconds": 0.3,
                 "backoff_seconds": 0.001,
             }

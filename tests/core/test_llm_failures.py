@@ -110,7 +110,7 @@ async def test_a_usage_that_never_comes_is_not_awaited(
     openai_server: OpenAIServer, make_chat: MakeChat
 ) -> None:
     """A server that goes silent after the finish_reason holds the answer up for a moment only."""
-    chat = make_chat(read_seconds=60)
+    chat = make_chat(first_seconds=60, read_seconds=60)
     openai_server.fail(Break(how="stall", after="finish"))
     heard = await asyncio.wait_for(hear(chat), timeout=20)
     assert heard.text == REPLY
@@ -172,7 +172,9 @@ async def test_what_nobody_sees_is_no_answer(
         (broken(500), TROUBLE, 3, False),
         (Break(how="error", after=1), TROUBLE, 3, False),
         (Break(how="reset"), UNREACHABLE, 3, False),
-        (Break(how="stall"), UNREACHABLE, 3, False),
+        (Break(how="stall"), UNREACHABLE, 2, False),
+        (Break(how="stall", after=0), UNREACHABLE, 2, False),
+        (Break(how="stall", after=1), UNREACHABLE, 3, False),
         (Break(how="reset", after=1), UNREACHABLE, 3, False),
         (Break(how="eof", after=1), UNCLEAR, 3, False),
         (Break(how="malformed", after=1), UNCLEAR, 3, False),

@@ -171,3 +171,17 @@ async def test_a_server_that_speaks_no_http(make_chat: MakeChat, answer: bytes) 
         heard = await hear(make_chat(base_url=f"http://127.0.0.1:{port}/v1"))
     assert str(heard.error).endswith("please try again.") or UNREACHABLE in str(heard.error)
     assert len(asked) == 3
+
+
+async def test_a_first_word_may_take_its_time(
+    openai_server: OpenAIServer, make_chat: MakeChat
+) -> None:
+    """A model may think much longer before it begins than it may fall silent later."""
+    chat = make_chat(first_seconds=20, read_seconds=0.2)
+    openai_server.first_token_delay = 0.6
+    assert (await hear(chat)).text == REPLY
+    assert len(openai_server.requests) == 1
+    openai_server.fail(Break(how="stall", after=1), times=None)
+    heard = await asyncio.wait_for(hear(chat), timeout=15)
+    assert UNREACHABLE in str(heard.error)
+    assert len(openai_server.requests) == 4

@@ -61,7 +61,7 @@ async def test_connections_are_kept(openai_server: OpenAIServer, chat: OpenAICha
 
 async def test_many_streams_at_once(openai_server: OpenAIServer, make_chat: MakeChat) -> None:
     """Two hundred chats are answered at the same time."""
-    chat = make_chat(read_seconds=60)
+    chat = make_chat(first_seconds=60, read_seconds=60)
     openai_server.gate = asyncio.Event()
     replies = [asyncio.create_task(hear(chat)) for _ in range(200)]
     await openai_server.until(lambda: openai_server.peak == 200)
