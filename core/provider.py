@@ -99,7 +99,8 @@ _LENGTH = re.compile(
     re.IGNORECASE,
 )
 _UNSUPPORTED = re.compile(
-    r"unsupport|not support|unrecognized|unknown|unexpected|extra|not permitted|not allowed",
+    r"unsupport|not support|unrecognized|unknown|unexpected|extra|not permitted|not allowed"
+    r"|invalid (field|argument)|not a valid (parameter|field|argument)",
     re.IGNORECASE,
 )
 # A number of tokens above this is none; it would not fit into the ledger either.
@@ -113,6 +114,8 @@ _PARAMETERS = (
     "stream_options",
     "temperature",
 )
+# An answer is none the worse without them, so nobody needs to know what is wrong with them.
+_DISPENSABLE = frozenset({"prompt_cache_key", "stream_options", "temperature"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +308,9 @@ def _cause(status: int | None, names: set[str], message: str) -> Cause:
 
 
 def _refused_parameter(param: str, message: str) -> str:
+    # Some give the path to it, such as stream_options.include_usage.
+    if blamed := _DISPENSABLE.intersection(param.split(".")):
+        return min(blamed)
     if not _UNSUPPORTED.search(message):
         return ""
     named = [name for name in _PARAMETERS if name == param]
