@@ -102,9 +102,12 @@ class Completion:
 
     def _take(self, data: bytes) -> str:
         # Only what is no object is looked at more closely: each look costs time in every chunk.
-        if not data.startswith(b"{") and data.strip().upper() == _DONE:
-            self.is_done = True
-            return ""
+        if not data.startswith(b"{"):
+            word = data.strip().upper()
+            self.is_done = self.is_done or word == _DONE
+            # Some servers keep the connection alive by events without data.
+            if word in {b"", _DONE}:
+                return ""
         return self._take_chunk(_parsed(data))
 
     def _take_chunk(self, chunk: object) -> str:
@@ -138,12 +141,13 @@ class Completion:
 def _parsed(data: bytes) -> object:
     """Parse JSON at less than half the cost: 1.8 instead of 4.5 µs of CPU a chunk (2026-11).
 
-    The slower parser takes what the faster one refuses, such as half a surrogate pair.
+    The slower parser takes what the faster one refuses, such as half a surrogate pair; what is no
+    UTF-8, as where a letter is cut in two, is replaced.
     """
     try:
         return pydantic_core.from_json(data)
     except ValueError:
-        return json.loads(data)
+        return json.loads(data.decode("utf-8-sig", "replace"))
 
 
 def _words(content: object) -> str:

@@ -34,6 +34,8 @@ _USAGE_SECONDS = 2.0
 _END_SECONDS = 0.5
 # Until a model that is down begins to answer, where no other one could in its place.
 _QUICK_SECONDS = 10.0
+# White space and the bytes of a byte-order mark.
+_BEFORE_OBJECT = b" \t\r\n\xef\xbb\xbf"
 # Models that think first, and long prompts on a CPU, take minutes until the first word.
 _FIRST_SECONDS = 300.0
 
@@ -249,9 +251,8 @@ async def _texts(
 ) -> AsyncGenerator[str]:
     """Yield what is said, at most one text per piece of the connection."""
     if "json" in response.headers.get("content-type", ""):
-        if text := reply.take([await response.aread()]):
+        if text := _whole(await response.aread(), reply):
             yield text
-        reply.is_done = True
         return
     reader = EventReader()
     pieces = response.aiter_bytes()
@@ -260,6 +261,16 @@ async def _texts(
             yield text
     if text := reply.take(reader.end()):
         yield text
+
+
+def _whole(body: bytes, reply: Completion) -> str:
+    """Take in a body that came as JSON, which some servers call their events, too."""
+    if body.lstrip(_BEFORE_OBJECT).startswith(b"{"):
+        text = reply.take([body])
+        reply.is_done = True
+        return text
+    reader = EventReader()
+    return reply.take([*reader.feed(body), *reader.end()])
 
 
 async def _next(

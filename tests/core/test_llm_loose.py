@@ -185,3 +185,57 @@ async def test_a_first_word_may_take_its_time(
     heard = await asyncio.wait_for(hear(chat), timeout=15)
     assert UNREACHABLE in str(heard.error)
     assert len(openai_server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (b"data:\n\n", said("Hi"), b"data: \n\n", said(" Ann."), b"data:   \n\n"),
+        (b"data:\ndata:\n\n", said("Hi Ann.")),
+    ],
+    ids=["each", "two"],
+)
+async def test_a_heartbeat_without_data_says_nothing(
+    openai_server: OpenAIServer, chat: OpenAIChat, events: tuple[bytes, ...]
+) -> None:
+    """An event whose data is blank is passed over."""
+    openai_server.fail(stream(*events, said("", "stop"), DONE))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == ("Hi Ann.", None)
+    assert len(openai_server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize("start", [b"", b"\n", b": hello\n\n", b"event: message\n"])
+async def test_events_labelled_as_json(
+    openai_server: OpenAIServer, chat: OpenAIChat, kind: str, start: bytes
+) -> None:
+    """What does not begin as an object is read as events, whatever it is called."""
+    openai_server.fail(stream(start, said("Hi "), said("Ann.", "stop"), DONE, content_type=kind))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == ("Hi Ann.", None)
+    assert len(openai_server.requests) == 1
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \r\n"])
+async def test_an_object_may_come_after_a_mark(
+    openai_server: OpenAIServer, chat: OpenAIChat, mark: bytes
+) -> None:
+    """A byte-order mark or white space before it changes nothing."""
+    body = mark + b'{"choices": [{"message": {"content": "Hi."}}]}'
+    openai_server.fail(Refuse(status=200, body=body))
+    assert (await hear(chat)).text == "Hi."
+    assert len(openai_server.requests) == 1
+
+
+async def test_broken_letters_cost_no_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    """Bytes that are no UTF-8 are replaced, as by a server that cuts a letter in two."""
+    halves = [
+        b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % raw for raw in (b"a\xc3", b"\xa4b")
+    ]
+    openai_server.fail(stream(*halves, said("", "stop"), DONE))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == ("a\ufffd\ufffdb", None)
+    assert len(openai_server.requests) == 1
