@@ -16,7 +16,7 @@ from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
 from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, reported_tokens
-from core.retry import is_given_up, pause
+from core.retry import BACKOFF_SECONDS, is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
 
@@ -62,7 +62,7 @@ class OpenAIChat:
         proxy: str | None = None,
         first_seconds: float = _FIRST_SECONDS,
         read_seconds: float = 60.0,
-        backoff_seconds: float = 0.5,
+        backoff_seconds: float = BACKOFF_SECONDS,
         temperature: float | None = None,
         breaker: Breaker | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import CauserieError, ContextLengthError, ModelError, ModelSetupError
 from core.provider import Cause, Failure, open_client, read_error
-from core.retry import MAX_ATTEMPTS, is_given_up, pause
+from core.retry import BACKOFF_SECONDS, MAX_ATTEMPTS, is_given_up, pause
 from core.speech import OpenAISpeech
 from core.types import Voice
 from tests.core.stand_ins import free
@@ -173,7 +173,7 @@ def test_sentences(cause: Cause) -> None:
 def test_waits_are_bounded(
     cause: Cause, attempt: int, retry_after: float | None, backoff: float
 ) -> None:
-    """A wait is what the server asked for, or random below a doubling bound; never over 20 s."""
+    """A wait is what the server asked for, or random below a growing bound; never over 20 s."""
     failure = Failure(cause=cause, retry_after=retry_after)
     seconds = pause(failure, attempt, backoff_seconds=backoff)
     if attempt >= MAX_ATTEMPTS or not failure.is_transient or (retry_after or 0) > 20:
@@ -181,9 +181,24 @@ def test_waits_are_bounded(
     if seconds is not None:
         assert not is_given_up(failure) or cause == "empty"
         if retry_after is None:
-            assert 0 <= seconds <= min(8, backoff * 2**attempt)
+            longest = min(8, backoff * 5 ** (attempt - 1))
+            assert longest / 2 <= seconds <= longest
         else:
             assert seconds == retry_after
+
+
+@pytest.mark.parametrize("cause", ["busy", "broken", "unreachable", "unclear"])
+def test_a_trouble_of_some_seconds_is_outlasted(cause: Cause) -> None:
+    """The second attempt comes soon, the third after a restart, and chats come one by one."""
+    waits = [
+        [
+            pause(Failure(cause=cause), attempt, backoff_seconds=BACKOFF_SECONDS) or 0
+            for attempt in range(1, MAX_ATTEMPTS)
+        ]
+        for _ in range(100)
+    ]
+    assert all(1 <= first <= 1.5 and 6 <= first + second <= 9 for first, second in waits)
+    assert len({round(second, 3) for _, second in waits}) > 50
 
 
 async def test_an_answer_nested_too_deeply_is_unclear(openai_server: OpenAIServer) -> None:
