@@ -12,8 +12,9 @@ log = logging.getLogger(__name__)
 # The server is down or out of order. Any other refusal shows that it is not.
 DOWN: frozenset[Cause] = frozenset({"broken", "unreachable"})
 MOST_FAILURES = 3
-# A server that restarts fails many calls at once, and answers those that are made again.
-LEAST_SECONDS = 3.0
+# A server that restarts fails many calls at once, and answers those that are made again: one
+# question's own attempts, which take up to 9 s, are not enough.
+LEAST_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 300.0
 

@@ -16,7 +16,7 @@ from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import worded
 from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, reported_tokens
-from core.retry import BACKOFF_SECONDS, is_given_up, pause
+from core.retry import BACKOFF_SECONDS, HASTE, is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
 
@@ -124,7 +124,8 @@ class OpenAIChat:
                     self._note_fallback(failures, model)
                     return
                 is_paid = is_paid or reply.has_begun
-                seconds, attempt = self._next_try(model, failure, attempt)
+                haste = 1 if model == models[-1] else HASTE
+                seconds, attempt = self._next_try(model, failure, attempt, haste=haste)
                 if seconds is None:
                     failures[model] = failure
                 else:
@@ -200,8 +201,10 @@ class OpenAIChat:
             body["temperature"] = self._temperature
         return {name: value for name, value in body.items() if name not in refused}
 
-    def _next_try(self, model: str, failure: Failure, attempt: int) -> tuple[float | None, int]:
-        """Return the seconds until the next attempt and its number.
+    def _next_try(
+        self, model: str, failure: Failure, attempt: int, *, haste: float
+    ) -> tuple[float | None, int]:
+        """Return the seconds until the next attempt, so much sooner, and its number.
 
         None seconds: no more attempts; the number is that of the next model's first.
         """
@@ -210,7 +213,7 @@ class OpenAIChat:
             refused.add(failure.parameter)
             log.info("parameter refused model=%s parameter=%s", model, failure.parameter)
             return 0.0, attempt
-        seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+        seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds / haste)
         if self._breaker.is_down(model):
             seconds = None
         metrics.count(metrics.MODEL_FAILURES, model, failure.cause)

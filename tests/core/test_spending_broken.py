@@ -169,9 +169,7 @@ async def test_recordings_count_against_a_limit_in_tokens(store: Store) -> None:
             self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
         ) -> Transcript:
             heard = await super().transcribe(audio, voice, hold=hold, to_english=to_english)
-            usage = Usage(
-                purpose="transcribe", model="ear", seconds=60.0, input=600, output=100
-            )
+            usage = Usage(purpose="transcribe", model="ear", seconds=60.0, input=600, output=100)
             return replace(heard, usage=(usage,))
 
     house = House(
