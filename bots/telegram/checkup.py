@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import telegram
 
 from bots.settings import TELEGRAM_API_URL, BotSettings
 from bots.telegram import transport, webhook_checkup
-from bots.telegram.transport import AiohttpRequest
+from bots.telegram.transport import AiohttpRequest, ForeignAnswerError
 from core.finding import Finding, Way, fault, ok, warning
 
 SECONDS = 8.0
@@ -18,6 +19,8 @@ SECONDS = 8.0
 _TOKEN = re.compile(r"\d+:[\w-]{30,}", re.ASCII)
 
 _NEW_TOKEN = "copy TELEGRAM_BOT_TOKEN anew from @BotFather (/mybots, API Token)"  # noqa: S105
+# Of gateways; what is not there or not for us is there for others.
+_AILING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _NO_ANSWER = "it does not speak the Bot API"
 
 
@@ -82,11 +85,22 @@ def _read(error: Exception, chosen: BotSettings) -> Finding:
         case telegram.error.TimedOut() | TimeoutError():
             return way.unreachable("no answer in time")
         case telegram.error.NetworkError() if not isinstance(error, telegram.error.BadRequest):
-            # Our transport names the kind of error; all else is a sentence of whoever answered.
-            kind = error.message
-            return way.unreachable(kind) if kind.isidentifier() else way.ailing()
+            return _trouble(error, way)
         case _:
             return way.strange(_NO_ANSWER)
+
+
+def _trouble(error: telegram.error.NetworkError, way: Way) -> Finding:
+    """Tell a server that is out of order from a gateway before it, and from another server."""
+    if not isinstance(error, ForeignAnswerError):
+        # Our transport names the kind of error; all else is a sentence of whoever answered.
+        kind = error.message
+        return way.unreachable(kind) if kind.isidentifier() else way.ailing()
+    if error.status < HTTPStatus.MULTIPLE_CHOICES:
+        return way.strange(_NO_ANSWER)
+    answer = f"HTTP {error.status}"
+    is_ailing = error.status in _AILING or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return way.ailing(answer) if is_ailing else way.strange(answer)
 
 
 def _is_refused(error: telegram.error.InvalidToken, chosen: BotSettings) -> bool:

@@ -68,8 +68,14 @@ async def test_another_server(
         (
             lambda server: server.fail_next("getMe", status=502, is_html=True),
             "fault",
-            "is in trouble",
+            "is in trouble (HTTP 502)",
             "log of the server at TELEGRAM_API_URL",
+        ),
+        (
+            lambda server: server.fail_next("getMe", status=401, is_html=True),
+            "fault",
+            "is not the right server (HTTP 401)",
+            "check TELEGRAM_API_URL",
         ),
         (
             lambda server: server.fail_next("getWebhookInfo", retry_after=7),
@@ -90,7 +96,7 @@ async def test_another_server(
             "check TELEGRAM_API_URL",
         ),
     ],
-    ids=["gateway", "pause", "drop", "refusal"],
+    ids=["gateway", "guard", "pause", "drop", "refusal"],
 )
 async def test_what_a_server_may_say(
     telegram_server: TelegramServer,
@@ -157,3 +163,10 @@ async def test_answers_that_are_none() -> None:
     async with answering({"getMe": {"result": True}, "getWebhookInfo": {"result": {}}}) as url:
         (found,) = await finds(check_telegram, telegram_bot_token=WRONG, telegram_api_url=url)
     assert "does not speak the Bot API" in found.text
+
+
+async def test_a_web_site_is_no_bot_api(telegram_server: TelegramServer) -> None:
+    """Whatever it is pleased to show, with HTTP 200 at that."""
+    telegram_server.fail_next("getMe", status=200, is_html=True)
+    (found,) = await examined(telegram_server)
+    assert "is not the right server (it does not speak the Bot API)" in found.text

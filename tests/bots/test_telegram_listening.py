@@ -153,14 +153,18 @@ async def test_trouble_on_the_line_is_reported_once_and_outlived(
     caplog.set_level(logging.DEBUG)
     ann, inbox = telegram_server.user("Ann"), Inbox()
     telegram_server.fail_next("getMe", status=500)
+    for status in (401, 404):
+        telegram_server.fail_next("getMe", status=status, is_html=True)
     telegram_server.drop_next("deleteWebhook")
     telegram_server.drop_next("getUpdates", times=2)
-    telegram_server.fail_next("getUpdates", status=502, is_html=True)
+    for status in (401, 403, 409, 502):
+        telegram_server.fail_next("getUpdates", status=status, is_html=True)
     telegram_server.fail_next("getUpdates", status=401, description="Unauthorized")
     telegram_server.private(ann).say(ann, "Hello")
     async with listening(telegram_server, inbox):
         await telegram_server.until(lambda: inbox.messages)
     assert caplog.text.count("interrupted") == caplog.text.count("goes on") == 2
+    assert "another program" not in caplog.text
     assert telegram_server.token not in caplog.text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bots.telegram import TelegramBot
-from core.errors import DeliveryError, FetchError
+from core.errors import DeliveryError, FetchError, GoneError
 from core.types import Voice
 from tests.bots.telegram_steps import final, open_bot, reply_in
 from tests.servers.telegram import Chat as Room
@@ -63,6 +63,21 @@ async def test_what_cannot_be_fetched_is_said(  # noqa: PLR0917 - a table
     with pytest.raises(error):
         await bot.fetch(voice)
     assert await bot.fetch(voice) == b"OggS"
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 429, 502])
+async def test_a_gateways_page_costs_no_answer(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room, status: int
+) -> None:
+    """It knows nothing of the chat, the token or the text: what it kept off is sent again."""
+    reply = reply_in(private)
+    for method in ("sendMessage", "editMessageText"):
+        telegram_server.fail_next(method, status=status, is_html=True)
+        with pytest.raises(DeliveryError, match="cannot be reached") as caught:
+            await final(bot, reply, f"Hello {method}")
+        assert not isinstance(caught.value, GoneError)
+        await bot.deliver(reply)
+    assert [message.text for message in private.answers] == ["Hello editMessageText"]
 
 
 async def test_a_path_on_the_servers_disk_is_of_no_use(
