@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +23,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 # For a call with a file, all in all: the largest takes ten minutes at 0.7 Mbit/s.
 UPLOAD_SECONDS = 600.0
+_NO_STATUS = 600
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -116,9 +118,10 @@ class AiohttpRequest(BaseRequest):
                 timeout=_timeout(read, total=UPLOAD_SECONDS if has_files else None),
                 allow_redirects=False,
             ) as response:
-                if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                status, payload = _checked(response.status, await response.read())
+                if status == HTTPStatus.TOO_MANY_REQUESTS:
                     metrics.count(metrics.RATE_LIMITED, "telegram")
-                return _checked(response.status, await response.read())
+                return status, payload
         except (aiohttp.ClientError, OSError) as error:
             raise _hidden(error) from None
 
@@ -204,14 +207,24 @@ def _checked(status: int, payload: bytes) -> tuple[int, bytes]:
     Raises:
         ForeignAnswerError: Somebody else answered.
     """
-    is_too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     try:
-        AiohttpRequest.parse_json_payload(payload)
+        answer = AiohttpRequest.parse_json_payload(payload)
     except telegram.error.TelegramError:
-        if is_too_large:
-            return HTTPStatus.BAD_REQUEST, b'{"description": ""}'
-        raise ForeignAnswerError(status) from None
+        if status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise ForeignAnswerError(status) from None
+        answer, payload = {}, b'{"description": ""}'
+    if status < HTTPStatus.MULTIPLE_CHOICES and answer.get("result") is None:
+        status = _refusal(answer)
+    is_too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return (HTTPStatus.BAD_REQUEST if is_too_large else status), payload
+
+
+def _refusal(answer: Mapping[str, Any]) -> int:
+    """Return the status of a refusal that came without one: something between us drops it."""
+    code = answer.get("error_code")
+    if isinstance(code, int) and HTTPStatus.BAD_REQUEST <= code < _NO_STATUS:
+        return code
+    return HTTPStatus.BAD_GATEWAY
 
 
 def _check_status(status: int) -> None:

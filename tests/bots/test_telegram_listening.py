@@ -247,6 +247,9 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
             web.Response(text="{}"),
             web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
             web.json_response({"ok": True, "result": True}),
+            web.json_response({"ok": True, "result": None}),
+            web.json_response({"ok": False, "error_code": 500, "description": "x"}),
+            web.json_response({"ok": False, "error_code": "?", "description": "x"}),
             web.json_response(
                 {"ok": False, "description": "x", "parameters": {"retry_after": "1"}}, status=429
             ),

@@ -11,6 +11,7 @@ import pytest
 from bots.telegram import TelegramBot
 from core.errors import DeliveryError, FetchError, GoneError
 from core.types import Voice
+from tests.bots.answering import answering
 from tests.bots.telegram_steps import final, open_bot, reply_in
 from tests.servers.telegram import Chat as Room
 from tests.servers.telegram import TelegramServer
@@ -78,6 +79,34 @@ async def test_a_gateways_page_costs_no_answer(
         assert not isinstance(caught.value, GoneError)
         await bot.deliver(reply)
     assert [message.text for message in private.answers] == ["Hello editMessageText"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "pause"),
+    [
+        ({"error_code": 429, "parameters": {"retry_after": 40}}, DeliveryError, 40.0),
+        ({"error_code": 403}, GoneError, None),
+        ({"error_code": 500}, DeliveryError, None),
+        ({"error_code": 7}, DeliveryError, None),
+        ({}, DeliveryError, None),
+    ],
+)
+async def test_a_refusal_counts_whatever_the_status(
+    telegram_server: TelegramServer,
+    fields: dict[str, Any],
+    error: type[Exception],
+    pause: float | None,
+) -> None:
+    """A server or gateway that answers all calls with HTTP 200 tells it in `error_code`."""
+    room = telegram_server.private(telegram_server.user("Ann"))
+    refusal = {"ok": False, "description": "So", **fields}
+    async with (
+        answering({"sendMessage": refusal}) as url,
+        open_bot(telegram_server, api_url=url) as bot,
+    ):
+        with pytest.raises(DeliveryError) as caught:
+            await final(bot, reply_in(room), "Hello")
+    assert (type(caught.value), caught.value.retry_after) == (error, pause)
 
 
 async def test_a_path_on_the_servers_disk_is_of_no_use(
