@@ -29,9 +29,8 @@ _REFUSED = "Telegram does not accept this text."
 TIMER_SECONDS = 0.001
 
 # Descriptions of the Bot API's 400, in lower case, as api.telegram.org words them (2026-11).
-_SAME = "message is not modified"
+_SAME = ("message is not modified", "message_not_modified")
 _LOST = ("message to edit not found", "message_id_invalid")
-_FIXED = "message can't be edited"
 _ENTITIES = ("entit", "parse", "url", "tag")
 _CHAT_GONE = (
     "chat not found",
@@ -140,9 +139,10 @@ class TelegramScreen:
     async def edit(self, ref: str, part: Part) -> str:
         """Edit a message; when it is not there any more, send another.
 
-        One that cannot be edited is replaced too, but only by the final text.
+        One whose edit is refused for whatever other reason is replaced too, but only by the
+        final text.
         """
-        is_fixed = False
+        is_there = False
 
         async def change(entities: Entities) -> None:
             await self._bot.edit_message_text(
@@ -158,15 +158,16 @@ class TelegramScreen:
             try:
                 await _formatted(change, part)
             except telegram.error.BadRequest as error:
-                if _says(error, _SAME):
+                if _says(error, *_SAME):
                     return ref
-                is_fixed = self._reply.is_final and _says(error, _FIXED)
-                if not is_fixed and not _says(error, *_LOST):
+                is_there = not _says(error, *_LOST)
+                if is_there and (not self._reply.is_final or _says(error, *_CHAT_GONE)):
                     raise
+                log.info("telegram refuses an edit, sent anew: %s", error)
             else:
                 return ref
         anew = await self.post(part, is_first=ref == self._reply.posted[0].ref)
-        if is_fixed:
+        if is_there:
             with contextlib.suppress(DeliveryError):
                 await self.remove(ref)
         return anew

@@ -160,11 +160,18 @@ async def test_a_message_somebody_deleted_is_sent_anew(bot: TelegramBot, group: 
     ]
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "Bad Request: message can't be edited",
+        "Bad Request: MESSAGE_EDIT_TIME_EXPIRED",
+        "Bad Request: something nobody has heard of",
+    ],
+)
 async def test_a_message_that_cannot_be_edited_is_replaced_once(
-    telegram_server: TelegramServer, bot: TelegramBot, group: Room
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room, problem: str
 ) -> None:
     """It ends its preview; the final text stands in its place, not below half an answer."""
-    problem = "Bad Request: message can't be edited"
     telegram_server.fail_next("editMessageText", status=400, description=problem, times=2)
     reply = reply_in(group)
     async with preview(bot, reply):
@@ -176,6 +183,17 @@ async def test_a_message_that_cannot_be_edited_is_replaced_once(
     await final(bot, reply, "One two three four")
     assert [answer.text for answer in group.answers] == ["One two three four"]
     assert kinds(group).count("sendMessage") <= 2
+
+
+@pytest.mark.parametrize("words", ["message is not modified: so", "MESSAGE_NOT_MODIFIED"])
+async def test_a_text_that_stands_already_is_left(
+    telegram_server: TelegramServer, bot: TelegramBot, group: Room, words: str
+) -> None:
+    """Telegram says so in one wording or the other; nothing is sent twice."""
+    await final(bot, (reply := reply_in(group)), "Hello")
+    telegram_server.fail_next("editMessageText", status=400, description=f"Bad Request: {words}")
+    await final(bot, reply, "Hello **Ann**")
+    assert kinds(group) == ["message"]
 
 
 async def test_a_token_that_is_refused_for_a_while_costs_no_text(
