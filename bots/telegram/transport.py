@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +11,7 @@ import telegram
 from telegram.request import BaseRequest, RequestData
 
 from bots.proxies import system_proxy
+from bots.telegram.payload import parse
 from core import metrics
 
 # More than answers are likely to run at once, and the long poll.
@@ -79,7 +79,7 @@ class AiohttpRequest(BaseRequest):
             telegram.error.TelegramError: It is not one (a gateway's page in HTML, say).
         """
         try:
-            answer = json.loads(payload)
+            answer = parse(payload)
         except ValueError:
             raise telegram.error.TelegramError("Invalid server response") from None
         if not isinstance(answer, dict) or not answer.keys() & {"result", "description"}:

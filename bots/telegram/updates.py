@@ -32,7 +32,15 @@ _REFUSED = (
     "copy it anew from @BotFather (and check TELEGRAM_API_URL, if you have set it)"
 )
 # What the SDK and `incoming` may raise over JSON that is not what the documentation says.
-_MALFORMED = (AttributeError, LookupError, OSError, OverflowError, TypeError, ValueError)
+_MALFORMED = (
+    AttributeError,
+    LookupError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,7 @@ def read(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
     """Return the message in one update, if it is for us; one that cannot be read is set aside."""
     try:
         update = telegram.Update.de_json(raw)
+        _check(update)
         message = incoming(update, me)
     except _MALFORMED:
         update_id = raw.get("update_id") if isinstance(raw, dict) else None
@@ -87,6 +96,18 @@ def read(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
         log.warning("telegram update %s cannot be read and is set aside", number)
         return None
     return Read(incoming=message, is_edit=update.message is None) if message else None
+
+
+def _check(update: telegram.Update) -> None:
+    """See that the ids are there, by which a message is known, ordered and answered.
+
+    Raises:
+        TypeError: They are not.
+    """
+    message = update.message or update.edited_message
+    ids: tuple[object, ...] = (message.chat.id, message.message_id) if message else ()
+    if not all(isinstance(number, int) for number in (update.update_id, *ids)):
+        raise TypeError
 
 
 async def store(message: Read, inbox: Inbox) -> None:

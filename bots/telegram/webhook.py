@@ -16,7 +16,6 @@ What is promised:
 
 import asyncio
 import hmac
-import json
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -26,6 +25,7 @@ import telegram
 from aiohttp import ClientError, web
 
 from bots.telegram.menu import MenuEntry
+from bots.telegram.payload import parse
 from bots.telegram.registration import Hook, Registration
 from bots.telegram.updates import Pauses, Read, read, store
 from bots.web import serve_http
@@ -121,8 +121,8 @@ class Webhook:
             self._registration.doubt()
             return web.Response(status=HTTPStatus.FORBIDDEN)
         try:
-            raw = json.loads(await request.read())
-        except (ValueError, RecursionError, OSError, ClientError):
+            raw = parse(await request.read())
+        except (ValueError, OSError, ClientError):
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         if not isinstance(raw, dict):
             return web.Response(status=HTTPStatus.BAD_REQUEST)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import logging
 import time
 import traceback
@@ -235,6 +236,16 @@ async def test_a_wrong_token_is_the_owners_to_mend(
     assert token not in shown
 
 
+# Values that a parser of JSON refuses together with all that stands around them.
+ODD = (b"[" * 5000 + b"]" * 5000, b'{"message_id":' + b"9" * 5000 + b"}", b'"\xff"')
+
+
+def beside(odd: bytes, number: int, message: dict[str, Any]) -> bytes:
+    """Return two updates, the first with an odd value for a message."""
+    good = json.dumps({"update_id": number, "message": {**message, "text": "Beside"}}).encode()
+    return b'{"ok":true,"result":[{"update_id":0,"message":%b},%b]}' % (odd, good)
+
+
 async def test_a_server_that_talks_nonsense_is_outlived() -> None:
     """Answers that are no answers cost a pause each, and nothing else."""
     me = {"id": 7, "is_bot": True, "first_name": "B", "username": "b_bot"}
@@ -254,6 +265,10 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
                 {"ok": False, "description": "x", "parameters": {"retry_after": "1"}}, status=429
             ),
             web.json_response({"ok": True, "result": [1, {"message": message}]}),
+            *(
+                web.Response(body=beside(ODD[number], number, message))
+                for number in range(len(ODD))
+            ),
             web.json_response({"ok": True, "result": [{"update_id": 5, "message": message}]}),
         ]
     )
@@ -285,7 +300,7 @@ async def test_a_server_that_talks_nonsense_is_outlived() -> None:
             await asyncio.wait_for(arrived.wait(), 10)
             task.cancel()
             await asyncio.wait({task}, timeout=5)
-        assert "Hello" in inbox.texts
+        assert inbox.texts == ["Beside"] * len(ODD) + ["Hello"]
         assert empty[2] - empty[0] >= 0.2
     finally:
         await runner.cleanup()

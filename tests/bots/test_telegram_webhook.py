@@ -116,7 +116,8 @@ async def test_an_unreadable_update_is_set_aside(
     async with hooked(telegram_server, inbox, hook), Courier(telegram_server, root(hook)):
         hello(telegram_server)
         await telegram_server.until(lambda: not telegram_server.updates.pending)
-        assert await post(hook, b'{"update_id": "secret", "message": 1}') == 200
+        for odd in (b'"secret", "message": 1', b'1, "message":' + b"[" * 5000 + b"]" * 5000):
+            assert await post(hook, b'{"update_id":%b}' % odd) == 200
     assert inbox.texts == ["Hello"]
     assert all(str(number) in caplog.text for number in bad)
     assert "secret" not in caplog.text
