@@ -24,6 +24,8 @@ READ_SECONDS = 30.0
 # For a call with a file, all in all: the largest takes ten minutes at 0.7 Mbit/s.
 UPLOAD_SECONDS = 600.0
 _NO_STATUS = 600
+# What the SDK insists on in a message.
+_SENT: dict[str, Any] = {"date": 0, "chat": {"id": 0, "type": "private"}}
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -75,6 +77,9 @@ class AiohttpRequest(BaseRequest):
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """Parse an answer of the Bot API, without logging what it says.
 
+        Of a message that we sent only the id is kept, since nothing else of it is needed: were
+        there anything in it that the SDK cannot read, it would be sent again and again.
+
         Raises:
             telegram.error.TelegramError: It is not one (a gateway's page in HTML, say).
         """
@@ -84,6 +89,9 @@ class AiohttpRequest(BaseRequest):
             raise telegram.error.TelegramError("Invalid server response") from None
         if not isinstance(answer, dict) or not answer.keys() & {"result", "description"}:
             raise telegram.error.TelegramError("Invalid server response")
+        result = answer.get("result")
+        if isinstance(result, dict) and isinstance(result.get("message_id"), int):
+            answer["result"] = {"message_id": result["message_id"], **_SENT}
         return answer
 
     async def do_request(  # noqa: PLR0917 - the SDK's signature

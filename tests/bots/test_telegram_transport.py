@@ -10,7 +10,7 @@ import pytest
 
 from bots.telegram import TelegramBot
 from core.errors import DeliveryError, FetchError, GoneError
-from core.types import Voice
+from core.types import File, Voice
 from tests.bots.answering import answering
 from tests.bots.telegram_steps import final, open_bot, reply_in
 from tests.servers.telegram import Chat as Room
@@ -107,6 +107,22 @@ async def test_a_refusal_counts_whatever_the_status(
         with pytest.raises(DeliveryError) as caught:
             await final(bot, reply_in(room), "Hello")
     assert (type(caught.value), caught.value.retry_after) == (error, pause)
+
+
+async def test_what_was_sent_is_known_by_its_id(telegram_server: TelegramServer) -> None:
+    """Whatever else is said or not said of it, it is not sent again."""
+    reply = reply_in(telegram_server.private(telegram_server.user("Ann")))
+    picture = File(name="a.png", mime="image/png", data=b"a")
+    sent: dict[str, Any] = {
+        "sendMessage": {"message_id": 11},
+        "editMessageText": {"message_id": 11, "date": "?", "chat": {}},
+        "sendPhoto": {"message_id": 12, "date": 1, "chat": {"id": 1}, "photo": [{}]},
+    }
+    answers = {method: {"ok": True, "result": result} for method, result in sent.items()}
+    async with answering(answers) as url, open_bot(telegram_server, api_url=url) as bot:
+        await final(bot, reply, "Hello")
+        await final(bot, reply, "Hello Ann", picture)
+    assert ([message.ref for message in reply.posted], reply.attached) == (["11"], 1)
 
 
 async def test_a_path_on_the_servers_disk_is_of_no_use(
