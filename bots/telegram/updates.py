@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,6 +41,33 @@ _MALFORMED = (
     RecursionError,
     TypeError,
     ValueError,
+)
+
+# Fields of a message that `incoming` reads: without the former it may be somebody else's, or
+# another chat's; the latter are of use each by itself.
+_CORE = (
+    "message_id",
+    "date",
+    "chat",
+    "from",
+    "sender_chat",
+    "is_automatic_forward",
+    "is_topic_message",
+    "message_thread_id",
+    "media_group_id",
+    "text",
+    "caption",
+)
+_BESIDE = (
+    "entities",
+    "caption_entities",
+    "voice",
+    "audio",
+    "video_note",
+    "document",
+    "reply_to_message",
+    "external_reply",
+    "quote",
 )
 
 
@@ -86,16 +114,38 @@ class Pauses:
 def read(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
     """Return the message in one update, if it is for us; one that cannot be read is set aside."""
     try:
-        update = telegram.Update.de_json(raw)
-        _check(update)
-        message = incoming(update, me)
+        return _found(raw, me)
     except _MALFORMED:
-        update_id = raw.get("update_id") if isinstance(raw, dict) else None
-        # Whatever stands there instead of a number may be somebody's words.
-        number = update_id if isinstance(update_id, int) else None
-        log.warning("telegram update %s cannot be read and is set aside", number)
-        return None
+        found = _rest(raw, me)
+    update_id = raw.get("update_id") if isinstance(raw, dict) else None
+    # Whatever stands there instead of a number may be somebody's words.
+    number = update_id if isinstance(update_id, int) else None
+    what = "can be read only in part" if found else "cannot be read and is set aside"
+    log.warning("telegram update %s %s", number, what)
+    return found
+
+
+def _found(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
+    update = telegram.Update.de_json(raw)
+    _check(update)
+    message = incoming(update, me)
     return Read(incoming=message, is_edit=update.message is None) if message else None
+
+
+def _rest(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
+    """Return what a message says without those fields of it that cannot be read, if anything."""
+    found = None
+    with suppress(*_MALFORMED):
+        kind = "message" if "message" in raw else "edited_message"
+        whole = raw[kind]
+        kept = {name: whole[name] for name in _CORE if name in whole}
+        found = _found({"update_id": raw["update_id"], kind: kept}, me)
+        for name in _BESIDE:
+            with suppress(*_MALFORMED):
+                more = {**kept, name: whole[name]}
+                found = _found({"update_id": raw["update_id"], kind: more}, me)
+                kept = more
+    return found
 
 
 def _check(update: telegram.Update) -> None:

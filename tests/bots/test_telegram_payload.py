@@ -74,4 +74,6 @@ def test_a_message_that_quotes_without_end_is_survived() -> None:
     message = MESSAGE
     for _ in range(1000):
         message = {**MESSAGE, "reply_to_message": message}
-    assert read({"update_id": 1, "message": message}, ME) is None
+    found = read({"update_id": 1, "message": message}, ME)
+    assert found is not None
+    assert (found.incoming.text, found.incoming.quoted) == ("Hello", None)
