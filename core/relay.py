@@ -203,6 +203,9 @@ class Relay:
         except LeaseLostError:
             metrics.LEASES_LOST.inc()
             log.warning("lease lost chat=%d", held.lease.chat_id)
+        except DeliveryError as error:
+            log.info("file not fetched chat=%d: %s", held.lease.chat_id, error)
+            await self._fetch_later(held, error.retry_after or 0.0)
         except CauserieError as error:
             log.warning("work failed chat=%d: %s", held.lease.chat_id, error)
             await self._retry_later(held)
@@ -214,6 +217,13 @@ class Relay:
                 del self._held[_place(held.lease.chat)]
                 metrics.HELD_CHATS.set(len(self._held))
             self._wake.set()
+
+    async def _fetch_later(self, held: _Held, least: float) -> None:
+        """Let a turn wait for its file; no failure of its own, so that only attempts bound it."""
+        pause = max(least, self._backoff(held.turn.attempts if held.turn else 0))
+        metrics.retried("turn")
+        with contextlib.suppress(StoreError):
+            await self._store.postpone(held.lease, pause)
 
     async def _retry_later(self, held: _Held) -> None:
         failures = held.work.failures if held.work else 0

@@ -43,7 +43,8 @@ from core.working import Working
 
 log = logging.getLogger(__name__)
 
-# A process that dies takes its innocent turns with it, so a death weighs less than a failure.
+# A process that dies takes its innocent turns with it, so a death weighs less than a failure; so
+# does a file that cannot be fetched, since an outage of ten minutes is to lose no recording.
 MOST_ATTEMPTS = 20
 MOST_PROMPTS = 6  # for one answer, each shorter, where a model finds them too long
 # Of the memory and the reply that a chat has otherwise, where money is short.

@@ -257,7 +257,7 @@ class Turn:
         ids: Of its messages in the inbox, in order.
         transcripts: What was heard before, by index in `messages`, and is not paid for again.
         attempts: How often it was taken up, this time included.
-        failures: How often of these the work on it failed; in the others the process died.
+        failures: How often of these the work failed; else the process died, or a file had to wait.
         stops: Every /stop that waits behind it.
         posted: Ids of messages that an earlier attempt already put into the chat, in order.
         waited: Seconds since its first message was due, which is 20 ms after it was stored.

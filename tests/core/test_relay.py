@@ -1,7 +1,9 @@
 """The path from message to answer: each once, in order, whatever fails on the way."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +13,8 @@ from core.errors import DeliveryError, GoneError, StoreError
 from core.protocols import Store
 from core.relay import Pace
 from core.store import open_store
-from core.types import Chat, Delta, Message, ModelEvent, Turn
+from core.turns import MOST_ATTEMPTS
+from core.types import MOST_FAILURES, Chat, Delta, Message, ModelEvent, Turn, Voice
 from tests.core.house import OFFICE, OWNER, QUICK, Faulty, Gate, House, failing
 from tests.core.stand_ins import (
     ANN,
@@ -23,6 +26,9 @@ from tests.core.stand_ins import (
     echo,
     is_summary,
 )
+from tests.core.talks import rows_of
+
+NOTE = Voice(ref="note", seconds=2.0)
 
 
 @pytest.fixture
@@ -197,6 +203,46 @@ async def test_a_flood_wait_delays_only_its_chat(store: Store) -> None:
         await house.bot.until(2)
     assert house.bot.texts() == ["You said: ho", "You said: hi"]
     assert len(house.model.prompts) == 2
+
+
+async def test_a_file_that_cannot_be_fetched_now_is_no_failure(store: Store) -> None:
+    """However often the platform asks for patience or is out of order, a recording is heard."""
+    house = House(store=store)
+    house.bot.fetch_failures = [DeliveryError("down") for _ in range(MOST_FAILURES + 1)]
+    async with house.running():
+        assert (await house.ask(voice=NOTE)).endswith("You said: good morning")
+    [row] = await rows_of(store, "inbox")
+    assert (row["attempts"], row["failures"]) == (MOST_FAILURES + 2, 0)
+
+
+async def test_a_flood_wait_on_a_file_is_heeded(store: Store) -> None:
+    """It is not fetched again before the platform said."""
+    fault, used = faulty(store)
+    ready: list[float] = []
+    postponed = asyncio.Event()
+
+    async def look() -> None:
+        [row] = await rows_of(store, "chat")
+        ready.append(row["ready_at"] / 1000)
+        postponed.set()
+
+    fault.after["postpone"] = look
+    house = House(store=used)
+    house.bot.fetch_failures = [DeliveryError("slow down", 35.0)]
+    async with house.running():
+        asked = time.time()
+        await house.say(voice=NOTE)
+        await asyncio.wait_for(postponed.wait(), 10)
+    assert ready[0] == pytest.approx(asked + 35, abs=10)
+
+
+async def test_a_file_that_can_never_be_fetched_is_given_up(store: Store) -> None:
+    """After so many attempts as a message has in all, its chat goes on without it."""
+    house = House(store=store, pace=replace(QUICK, backoff=0.00001))
+    house.bot.fetch_failures = [DeliveryError("down") for _ in range(MOST_ATTEMPTS)]
+    async with house.running():
+        assert (await house.ask(voice=NOTE)).startswith("I tried several times")
+        assert await house.ask("hi") == "You said: hi"
 
 
 async def test_a_text_for_a_chat_that_is_gone_is_dropped(store: Store) -> None:
