@@ -23,12 +23,13 @@ from core.errors import (
     StoreError,
 )
 from core.heart import beat
+from core.held import Held
 from core.protocols import Bot, Store
 from core.reply import Clearance, Reply
 from core.told import tell, working_on
 from core.tracing import Step
 from core.turns import Turns
-from core.types import Chat, Lease, Outcome, Outgoing, Turn
+from core.types import Lease, Outcome, Outgoing, Turn
 from core.working import Working
 
 log = logging.getLogger(__name__)
@@ -68,41 +69,6 @@ PACE = Pace()
 STOPPED = "Stopped."  # where a platform waits for an answer to just this message
 
 
-@dataclass(slots=True, kw_only=True)
-class _Held:
-    """A chat this process works on.
-
-    Attributes:
-        work: What would have to be done again if it ended now.
-        stop: Ends the answer that is being written; None while none is.
-        is_stopped: Somebody has ended the turn, maybe before its work began.
-    """
-
-    lease: Lease
-    task: asyncio.Task[None] | None = None
-    work: Outgoing | Turn | None = None
-    stop: asyncio.Timeout | None = None
-    is_stopped: bool = False
-
-    def take(self, work: Outgoing | Turn | None) -> None:
-        """Go on to the next piece of work."""
-        self.work = work
-        self.is_stopped = False
-
-    @property
-    def turn(self) -> Turn | None:
-        """The turn at work, until it is committed."""
-        return self.work if isinstance(self.work, Turn) else None
-
-    def stop_turn(self) -> None:
-        """End the turn at work with what it has come to; a /stop itself is left alone."""
-        if self.turn is None or self.turn.kind == "stop":
-            return
-        self.is_stopped = True
-        if self.stop and not self.stop.expired():
-            self.stop.reschedule(0)
-
-
 class Relay:
     """Answers what was taken in, each message once, in order within a chat.
 
@@ -129,7 +95,7 @@ class Relay:
         self._platforms = deque(bots)
         self._most_chats = most_chats
         self._pace = pace
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._held: dict[tuple[str, str], Held] = {}
         self._wake = asyncio.Event()
         self._is_draining = False
         self._clearance = Clearance(pace.doubt)
@@ -177,15 +143,15 @@ class Relay:
         if work:
             self._platforms.rotate()  # so that none takes every place that becomes free
         for lease, first in work:
-            held = _Held(lease=lease)
+            held = Held(lease=lease)
             held.take(first)
-            self._held[_place(lease.chat)] = held
+            self._held[held.place] = held
             held.task = asyncio.create_task(self._serve(held, first))
         metrics.HELD_CHATS.set(len(self._held))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
 
-    async def _serve(self, held: _Held, work: Outgoing | Turn | None) -> None:
+    async def _serve(self, held: Held, work: Outgoing | Turn | None) -> None:
         try:
             while work and not self._is_draining:
                 with working_on(held.lease, work):
@@ -213,25 +179,25 @@ class Relay:
             log.exception("work failed chat=%d", held.lease.chat_id)
             await self._retry_later(held)
         finally:
-            if self._held.get(_place(held.lease.chat)) is held:
-                del self._held[_place(held.lease.chat)]
+            if self._held.get(held.place) is held:
+                del self._held[held.place]
                 metrics.HELD_CHATS.set(len(self._held))
             self._wake.set()
 
-    async def _fetch_later(self, held: _Held, least: float) -> None:
+    async def _fetch_later(self, held: Held, least: float) -> None:
         """Let a turn wait for its file; no failure of its own, so that only attempts bound it."""
         pause = max(least, self._backoff(held.turn.attempts if held.turn else 0))
         metrics.retried("turn")
         with contextlib.suppress(StoreError):
             await self._store.postpone(held.lease, pause)
 
-    async def _retry_later(self, held: _Held) -> None:
+    async def _retry_later(self, held: Held) -> None:
         failures = held.work.failures if held.work else 0
         metrics.retried("turn" if held.turn else "outbox")
         with contextlib.suppress(StoreError):
             await self._store.postpone(held.lease, self._backoff(failures + 1), failed=held.work)
 
-    async def _do(self, held: _Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
+    async def _do(self, held: Held, work: Outgoing | Turn) -> Outgoing | Turn | None:
         reply = self._reply(held.lease, work)
         began = time.monotonic()
         if isinstance(work, Turn):
@@ -273,7 +239,7 @@ class Relay:
     async def _record(self, key: int, part: int, ref: str) -> None:
         await self._insist(self._store.posted, key, part, ref)
 
-    async def _answer(self, held: _Held, turn: Turn, reply: Reply) -> Outgoing | None:
+    async def _answer(self, held: Held, turn: Turn, reply: Reply) -> Outgoing | None:
         if turn.attempts == 1:
             metrics.observe("waiting", turn.waited)
         log.debug("turn begins events=%s", [message.event for message in turn.messages])
@@ -296,7 +262,7 @@ class Relay:
         self._settle(working, outcome)
         return outgoing
 
-    async def _work(self, held: _Held, working: Working) -> Outcome:
+    async def _work(self, held: Held, working: Working) -> Outcome:
         if held.is_stopped:
             return Outcome(ending="stopped")
         try:
@@ -386,7 +352,3 @@ class Relay:
     def _under_way(self, leasing: asyncio.Task[None]) -> set[asyncio.Task[None]]:
         tasks = {held.task for held in self._held.values() if held.task}
         return {task for task in tasks | self._background | {leasing} if not task.done()}
-
-
-def _place(chat: Chat) -> tuple[str, str]:
-    return chat.platform, chat.ref
