@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Leased = tuple[Lease, Outgoing | Turn]
 
 MOST_CHATS = 500  # answered at the same time by one process
 # Leased in one transaction: of chats in which 50 messages wait, that many take 0.1 s (SQLite,
@@ -133,6 +134,7 @@ class Relay:
     async def _lease_ready(self) -> None:
         free = min(self._most_chats - len(self._held), MOST_LEASED)
         self._wake.clear()
+        asked = time.monotonic()
         try:
             work, wait = await self._store.lease(tuple(self._platforms), free)
             self.is_leasing = True
@@ -142,7 +144,7 @@ class Relay:
             work, wait = [], self._pace.store
         if work:
             self._platforms.rotate()  # so that none takes every place that becomes free
-        for lease, first in work:
+        for lease, first in await self._still_ours(work, asked):
             held = Held(lease=lease)
             held.take(first)
             self._held[held.place] = held
@@ -150,6 +152,19 @@ class Relay:
         metrics.HELD_CHATS.set(len(self._held))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
+
+    async def _still_ours(self, work: Sequence[Leased], asked: float) -> Sequence[Leased]:
+        """Return what is ours of what was leased, when it took so long that it may be lost.
+
+        Renewals did not cover it meanwhile, and the next one is up to a beat away.
+        """
+        while work and time.monotonic() - asked > self._pace.doubt - self._pace.heartbeat:
+            asked = time.monotonic()
+            lost = await self._insist(self._store.renew, [lease for lease, _ in work])
+            work = [(lease, first) for lease, first in work if lease.chat_id not in lost]
+            metrics.LEASES_LOST.inc(len(lost))
+            log.warning("leased late, lost chats=%s", sorted(lost))
+        return work
 
     async def _serve(self, held: Held, work: Outgoing | Turn | None) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -10,11 +11,13 @@ from core.errors import LeaseLostError, StoreError
 from core.protocols import Store
 from core.relay import Pace
 from core.reply import Clearance
-from core.types import Lease, Outgoing, Turn
+from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from tests.core.house import Faulty, Gate, House, failing
 from tests.core.stand_ins import (
     CHAT,
+    GROUP,
     StandInModel,
+    incoming,
 )
 
 
@@ -132,6 +135,51 @@ async def test_a_worker_that_lost_its_chat_stops(store: Store) -> None:
         await house.bot.until(1)
         assert await house.ask("ho") == "half whole"
     assert house.bot.texts() == ["half whole", "half whole"]
+
+
+async def answer_all(store: Store, answers: Mapping[Chat, str]) -> None:
+    """Have a text wait in each of some chats, which nobody holds."""
+    for chat in answers:
+        await store.put(incoming(1, "hi", chat=chat), "question")
+    held: list[tuple[Lease, Outgoing | Turn]] = []
+    async with asyncio.timeout(10):
+        while len(held) < len(answers):  # what came just now is due a moment later
+            held += (await store.lease(["desk"], len(answers)))[0]
+            await asyncio.sleep(0.005)
+    for lease, turn in held:
+        assert isinstance(turn, Turn)
+        await store.finish(lease, turn, Outcome(text=answers[turn.messages[0].chat]))
+    for lease, _ in held:
+        await store.release(lease)
+
+
+async def test_a_lease_that_is_late_is_doubted(store: Store) -> None:
+    """What was lost before its worker heard of it is left to the other; the rest is sent."""
+    await answer_all(store, {CHAT: "yours", GROUP: "mine"})
+    fault, used = faulty(store)
+    pace = Pace(heartbeat=0.05, doubt=0.25, store=0.01)
+    is_late = asyncio.Event()
+
+    async def stall() -> None:
+        if is_late.is_set():
+            return
+        is_late.set()
+        began = time.monotonic()
+        await store._run(  # type: ignore[attr-defined]
+            lambda tx: tx.run("UPDATE chat SET ready_at = 0 WHERE ref = ?", CHAT.ref)
+        )
+        [(lease, outgoing)], _ = await store.lease(["desk"], 2)
+        assert isinstance(outgoing, Outgoing)
+        await store.next(lease, sent=outgoing.id)
+        while time.monotonic() - began <= pace.doubt:
+            await fault.until("renew", fault.calls.count("renew") + 1)
+
+    fault.after["lease"] = stall
+    house = House(store=used, pace=pace, first=2)
+    async with house.running():
+        assert await house.bot.until(1) == ["mine"]
+        await house.ask("well?")
+    assert house.bot.texts() == ["mine", "You said: well?"]
 
 
 async def test_a_renewal_that_is_late_counts(store: Store) -> None:
