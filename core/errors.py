@@ -21,7 +21,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.types import Notice, Usage
+    from core.types import Notice
 
 
 class CauserieError(Exception):
@@ -65,15 +65,7 @@ class InputError(CauserieError):
 
 
 class SpeechError(CauserieError):
-    """A recording is too large, too long, empty or in no format that can be heard.
-
-    Attributes:
-        usage: What was paid before that came to light.
-    """
-
-    def __init__(self, text: str, usage: "tuple[Usage, ...]" = ()) -> None:
-        super().__init__(text)
-        self.usage = usage
+    """A recording is too large, too long, empty or in no format that can be heard."""
 
 
 class FetchError(CauserieError):

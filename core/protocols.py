@@ -49,7 +49,8 @@ class Inbox(Protocol):
 
 Hear = Callable[[tuple[str, str] | None], None]
 Calls = Sequence[Usage]
-HoldAudio = Callable[[Sequence[str], float], Awaitable[None]]
+Pay = Callable[[Usage], None]
+HoldAudio = Callable[[Sequence[str], float], Awaitable[Pay]]
 
 
 class Bot(Protocol):
@@ -135,7 +136,8 @@ class Transcriber(Protocol):
             audio: The recording's bytes.
             voice: What its platform says of it.
             hold: Awaited before anything is paid, with the models that may be asked and the
-                seconds they will hear, at most; what it raises, this raises.
+                seconds they will hear, at most; what it raises, this raises. What it returns is
+                told of each paid call at once: whatever comes then, that is due.
             to_english: Translate.
 
         Raises:

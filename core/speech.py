@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core import metrics, models
 from core.breaker import Breaker
 from core.errors import ModelError, SpeechError
-from core.protocols import HoldAudio
+from core.protocols import HoldAudio, Pay
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
 from core.types import Transcript, Usage, Voice
@@ -97,13 +97,13 @@ class OpenAISpeech:
         translators = [name for name in names if models.describe_speech(name).can_translate]
         is_translated = to_english and bool(translators)
         # A translation that fails half-way is followed by a transcription of the whole.
-        await hold(names, recording.seconds * (2 if is_translated else 1))
+        pay = await hold(names, recording.seconds * (2 if is_translated else 1))
         if is_translated:
             try:
-                return await self._hear(recording, translators, to_english=True)
+                return await self._hear(recording, translators, pay, to_english=True)
             except ModelError as error:
                 log.info("no translation, transcribing instead: %s", error)
-        return await self._hear(recording, names, to_english=False)
+        return await self._hear(recording, names, pay, to_english=False)
 
     def _examine(self, audio: bytes, voice: Voice) -> "Recording":
         from core.audio import check_length, examine  # noqa: PLC0415 - PyAV: 25 MB and 0.1 s
@@ -112,14 +112,13 @@ class OpenAISpeech:
         return examine(audio, longest=self._longest_seconds)
 
     async def _hear(
-        self, recording: "Recording", names: Sequence[str], *, to_english: bool
+        self, recording: "Recording", names: Sequence[str], pay: Pay, *, to_english: bool
     ) -> Transcript:
         texts: list[str] = []
-        usage: list[Usage] = []
         async for part in self._parts(recording, names):
             tail = " ".join(texts)[-TAIL_LENGTH:]
             try:
-                text, used = await self._ask(part, names, tail, to_english=to_english)
+                text, model = await self._ask(part, names, pay, tail=tail, to_english=to_english)
             except ModelError as error:
                 if not any(texts):
                     raise
@@ -127,15 +126,13 @@ class OpenAISpeech:
                 texts.append(_REST_MISSING)
                 break
             texts.append(text)
-            usage.append(used)
             # What has just answered is asked first from now on; what failed, no more.
-            names = names[names.index(used.model) :]
+            names = names[names.index(model) :]
         if not any(texts):
             from core.audio import NO_WORDS  # noqa: PLC0415 - as above
 
-            raise SpeechError(NO_WORDS, tuple(usage))
-        text = " ".join(filter(None, texts))
-        return Transcript(text=text, usage=tuple(usage), is_english=to_english)
+            raise SpeechError(NO_WORDS)
+        return Transcript(text=" ".join(filter(None, texts)), is_english=to_english)
 
     async def _parts(self, recording: "Recording", names: Sequence[str]) -> AsyncIterator["Part"]:
         from core.audio import parts  # noqa: PLC0415 - as above
@@ -148,20 +145,21 @@ class OpenAISpeech:
             yield part
 
     async def _ask(
-        self, part: "Part", names: Sequence[str], tail: str, *, to_english: bool
-    ) -> tuple[str, Usage]:
+        self, part: "Part", names: Sequence[str], pay: Pay, *, tail: str, to_english: bool
+    ) -> tuple[str, str]:
+        """Return what a part says, and which model heard it."""
         failures: list[Failure] = []
         for name, _ in self._breaker.worth_asking(names):
             attempt = 0
             while True:
                 attempt += 1
                 try:
-                    heard = await self._call(part, name, tail, to_english=to_english)
+                    text = await self._call(part, name, pay, tail=tail, to_english=to_english)
                 except call_errors() as error:
                     failure = failure_of(error)
                 else:
                     self._breaker.note(name, None)
-                    return heard
+                    return text, name
                 self._breaker.note(name, failure.cause)
                 seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
                 if self._breaker.is_down(name):
@@ -184,25 +182,31 @@ class OpenAISpeech:
         raise _final_error(failures)
 
     async def _call(
-        self, part: "Part", name: str, tail: str, *, to_english: bool
-    ) -> tuple[str, Usage]:
+        self, part: "Part", name: str, pay: Pay, *, tail: str, to_english: bool
+    ) -> str:
         client = await self._connection.open()
         body = {"model": name, "response_format": "json"}
         if tail:
             body["prompt"] = tail
         if self._language and not to_english:
             body["language"] = self._language
-        # By path, because the SDK's method for translations warns that it is deprecated.
-        answer = await client.post(
-            "/audio/translations" if to_english else "/audio/transcriptions",
-            cast_to=object,
-            body=body,
-            files=[("file", (part.name, part.audio))],
-            options={"headers": {"Content-Type": "multipart/form-data"}},
-        )
+        try:
+            # By path, because the SDK's method for translations warns that it is deprecated.
+            answer = await client.post(
+                "/audio/translations" if to_english else "/audio/transcriptions",
+                cast_to=object,
+                body=body,
+                files=[("file", (part.name, part.audio))],
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+        except asyncio.CancelledError:
+            pay(_usage(None, name, part.seconds))  # it may go on to hear this for nobody
+            raise
         if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
             raise ValueError("no transcript in the answer")  # noqa: TRY004 - as JSON errors
-        return answer["text"].strip(), _usage(answer.get("usage"), name, part.seconds)
+        pay(_usage(answer.get("usage"), name, part.seconds))
+        text: str = answer["text"]
+        return text.strip()
 
 
 def _usage(said: object, name: str, seconds: float) -> Usage:

@@ -18,7 +18,6 @@ from core.errors import (
     ContextLengthError,
     DeliveryError,
     InputError,
-    SpeechError,
     StoreError,
 )
 from core.markdown import plain
@@ -118,14 +117,12 @@ class Turns:
             return await self._work(working)
         except (DeliveryError, StoreError):
             raise
-        except SpeechError as error:
-            return Outcome(text=str(error), usage=error.usage, ending="failed")
         except AccessError as error:
             return Outcome(text=str(error), notices=error.notices, ending="refused")
         except (BudgetError, InputError) as error:
-            return Outcome(text=str(error), ending="refused")
+            return Outcome(text=str(error), usage=working.spent(), ending="refused")
         except CauserieError as error:
-            return Outcome(text=str(error), ending="failed")
+            return Outcome(text=str(error), usage=working.spent(), ending="failed")
 
     async def _work(self, working: Working) -> Outcome:
         turn = working.turn

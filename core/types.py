@@ -354,14 +354,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """What was said in a recording, and what hearing it consumed.
+    """What was said in a recording; `usage`: what is entered with it.
 
     Attributes:
         is_english: It was translated as asked; where it is not, that is left to the caller.
     """
 
     text: str
-    usage: tuple[Usage, ...]
+    usage: tuple[Usage, ...] = ()
     is_english: bool = False
 
 

@@ -72,16 +72,16 @@ class Understanding:
     async def _hear_if_possible(
         self, lease: Lease, turn: Turn, index: int, purse: Purse
     ) -> tuple[str, CauserieError | None]:
+        before = len(purse.paid)
         try:
             return (await self.hear(lease, turn, purse, index=index)).text, None
         except (BudgetError, SpeechError, FetchError, ModelError) as error:
             if len(turn.messages) == 1:
                 raise
-            if isinstance(error, SpeechError) and error.usage:
-                # The turn may go on without it, so what it cost is entered here.
-                paid = Transcript(text="", usage=error.usage)
-                await self._store.heard(lease, turn, index, paid, hold=purse.name)
-                return "", SpeechError(str(error))
+            if isinstance(error, SpeechError) and len(purse.paid) > before:
+                # However often the turn is tried, it is not to be heard and paid for again.
+                silence = Transcript(text="", usage=purse.take_paid())
+                await self._store.heard(lease, turn, index, silence, hold=purse.name)
             return "", error
 
     async def _open(self, lease: Lease, document: Document) -> str:
@@ -111,15 +111,13 @@ class Understanding:
         if voice is None:
             raise InputError("Reply with this command to a voice message.")
         if index in turn.transcripts:
-            return Transcript(text=turn.transcripts[index], usage=())
+            return Transcript(text=turn.transcripts[index])
         audio = await self._bots[lease.chat.platform].fetch(voice)
-        try:
-            transcript = await self._transcriber.transcribe(
-                audio, voice, hold=purse.hold_audio, to_english=to_english
-            )
-        except SpeechError as error:
-            raise SpeechError(str(error), tuple(map(purse.priced, error.usage))) from error
-        transcript = replace(transcript, usage=tuple(map(purse.priced, transcript.usage)))
+        transcript = await self._transcriber.transcribe(
+            audio, voice, hold=purse.hold_audio, to_english=to_english
+        )
+        # Taken before it is entered: the store does so even if this is stopped meanwhile.
+        transcript = replace(transcript, usage=purse.take_paid())
         await self._store.heard(lease, turn, index, transcript, hold=purse.name)
         return transcript
 

@@ -14,7 +14,7 @@ from core import metrics, models
 from core.errors import BudgetError
 from core.models import Price
 from core.money import Level, Limit, Scope, Span, Standing, Unit
-from core.protocols import Store
+from core.protocols import Pay, Store
 from core.types import Usage
 
 MICRO = 1_000_000
@@ -115,6 +115,7 @@ class Purse:
     Attributes:
         standing: How the limits stood when something was last held.
         warned: Limits that are nearly used up, for the person to be told.
+        paid: Calls that are not in the ledger yet, beside those of an answer.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Purse:
     prices: Prices
     standing: Standing = field(default_factory=Standing)
     warned: tuple[Level, ...] = ()
+    paid: list[Usage] = field(default_factory=list)
 
     async def hold(
         self,
@@ -151,8 +153,8 @@ class Purse:
         ]
         await self._hold(names, worst, most + reply, spent)
 
-    async def hold_audio(self, names: Sequence[str], seconds: float) -> None:
-        """Hold the worst case of hearing a recording.
+    async def hold_audio(self, names: Sequence[str], seconds: float) -> Pay:
+        """Hold the worst case of hearing a recording; return what is to be told of each call.
 
         Raises:
             BudgetError: A limit does not allow it.
@@ -162,6 +164,17 @@ class Purse:
         is_in_tokens = any(price.input or price.output for price in prices)
         most = math.ceil(seconds * TOKENS_A_SECOND) if is_in_tokens else 0
         await self._hold(names, worst, most, ())
+        return self.pay
+
+    def pay(self, call: Usage) -> None:
+        """Note a paid call, until what the work comes to is committed."""
+        self.paid.append(self.priced(call))
+
+    def take_paid(self) -> tuple[Usage, ...]:
+        """Return the calls noted so far, which are about to be entered."""
+        calls = tuple(self.paid)
+        self.paid.clear()
+        return calls
 
     async def _hold(
         self,
@@ -172,7 +185,7 @@ class Purse:
     ) -> None:
         usd = max((cost or 0 for cost in worst), default=0)
         standing = await self.store.hold(
-            self.name, self.limits, usd=usd, tokens=tokens, spent=spent
+            self.name, self.limits, usd=usd, tokens=tokens, spent=(*self.paid, *spent)
         )
         self.standing = standing
         self.warned += standing.warned

@@ -8,7 +8,7 @@ from core.errors import BudgetError
 from core.markdown import with_end
 from core.memory import Recalled, weighed
 from core.reply import Reply
-from core.types import Ending, Lease, Message, Outcome, Turn, Waiting
+from core.types import Ending, Lease, Message, Outcome, Turn, Usage, Waiting
 from core.usage import Purse, dollars
 
 
@@ -53,28 +53,32 @@ class Working:
         """Return what the turn has come to, be it complete, broken off or stopped."""
         answer = self.answer
         if answer is None:
-            return Outcome()
+            return Outcome(usage=self.spent())
         text = answer.text.strip()
         history: tuple[Message, ...] = ()
         if text and self.asked and not self.turn.state.is_off_record:
             said = Message(role="assistant", content=text)
             history = (self.asked, await weighed(said))
         shown = self.lead + text if text else ""
-        footer = self._footer(answer) if text and self.has_footer else ""
+        footer = self._footer() if text and self.has_footer else ""
         note = "\n\n".join(filter(None, (_note(answer), self.below, footer)))
         if note:
             shown = "\n\n".join(filter(None, (with_end(shown) or self.lead.strip(), note)))
         return Outcome(
             text=shown,
             history=history,
-            usage=answer.spent(),
+            usage=self.spent(),
             replaces=self.replaces if history else None,
             ending=_ending(answer),
         )
 
-    def _footer(self, answer: Answer) -> str:
+    def spent(self) -> tuple[Usage, ...]:
+        """Return every call that is to be entered with the turn."""
+        return (*self.purse.paid, *(self.answer.spent() if self.answer else ()))
+
+    def _footer(self) -> str:
         """Return a line with the tokens, the cost and what is left of the narrowest limit."""
-        calls = answer.spent()
+        calls = self.spent()
         words = [f"{sum(call.tokens for call in calls):,} tokens"]
         costs = [call.cost for call in calls]
         if costs and None not in costs:

@@ -69,7 +69,7 @@ class LocalTranscriber:
             SettingsError: The extra `embedded` is not installed, or damaged.
         """
         recording = await asyncio.to_thread(self._examine, audio, voice)
-        await hold((MODEL,), recording.seconds)
+        pay = await hold((MODEL,), recording.seconds)
         is_over = threading.Event()
         hear = partial(self._hear, recording, is_over, to_english=to_english)
         try:
@@ -80,8 +80,8 @@ class LocalTranscriber:
             from core.audio import NO_WORDS  # noqa: PLC0415 - loaded by _examine
 
             raise SpeechError(NO_WORDS)
-        usage = Usage(purpose="transcribe", model=MODEL, seconds=recording.seconds)
-        return Transcript(text=text, usage=(usage,), is_english=to_english)
+        pay(Usage(purpose="transcribe", model=MODEL, seconds=recording.seconds))
+        return Transcript(text=text, is_english=to_english)
 
     def _examine(self, audio: bytes, voice: Voice) -> "Recording":
         from core.audio import check_length, examine  # noqa: PLC0415 - PyAV: 25 MB and 0.1 s

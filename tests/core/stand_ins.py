@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from dataclasses import dataclass, field
 
 from core.memory import SUMMARISE
-from core.protocols import HoldAudio, Inbox
+from core.protocols import HoldAudio, Inbox, Pay
 from core.reply import Reply
 from core.types import (
     Chat,
@@ -64,10 +64,22 @@ def said(text: str, *, role: Role = "user", name: str = "", tokens: int = 10) ->
     return Message(role=role, content=text, name=name, tokens=tokens)
 
 
-async def free(names: Sequence[str], seconds: float) -> None:
-    """Hold nothing."""
-    assert names
-    assert seconds > 0
+class Till:
+    """Holds nothing, and notes what is paid."""
+
+    def __init__(self) -> None:
+        self.paid: list[Usage] = []
+
+    async def __call__(self, names: Sequence[str], seconds: float) -> Pay:
+        """Return what notes a call."""
+        assert names
+        assert seconds > 0
+        return self.paid.append
+
+
+async def free(names: Sequence[str], seconds: float) -> Pay:
+    """Hold nothing, whatever is paid."""
+    return await Till()(names, seconds)
 
 
 class StandInClock:
@@ -158,6 +170,7 @@ class StandInTranscriber:
     """Hears what `words` say, one after the other, or raises it.
 
     Attributes:
+        paid: How many parts are paid for, by the second, before it answers or fails.
         gate: Opened when it may answer; None for at once.
         translates: Whether it can translate what it hears.
     """
@@ -166,12 +179,15 @@ class StandInTranscriber:
     heard: list[bytes] = field(default_factory=list)
     gate: asyncio.Event | None = None
     translates: bool = True
+    paid: int = 0
 
     async def transcribe(
         self, audio: bytes, voice: Voice, *, hold: HoldAudio, to_english: bool = False
     ) -> Transcript:
         """Return the next words."""
-        await hold(("ear",), voice.seconds or 1.0)
+        pay = await hold(("ear",), voice.seconds or 1.0)
+        for _ in range(self.paid):
+            pay(Usage(purpose="transcribe", model="ear", seconds=1.0))
         self.heard.append(audio)
         if self.gate:
             await self.gate.wait()
@@ -179,8 +195,8 @@ class StandInTranscriber:
         if isinstance(word, Exception):
             raise word
         leaks.note(word)
-        usage = Usage(purpose="transcribe", model="ear", seconds=voice.seconds or 1.0)
-        return Transcript(text=word, usage=(usage,), is_english=to_english and self.translates)
+        pay(Usage(purpose="transcribe", model="ear", seconds=voice.seconds or 1.0))
+        return Transcript(text=word, is_english=to_english and self.translates)
 
     async def close(self) -> None:
         """Do nothing."""

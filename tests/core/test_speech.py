@@ -1,5 +1,6 @@
 """The speech client against a loopback API as strict as the real one."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from datetime import date
@@ -13,7 +14,7 @@ from core.errors import ModelError, SpeechError
 from core.speech import OpenAISpeech
 from core.types import Usage, Voice
 from tests import sound
-from tests.core.stand_ins import free
+from tests.core.stand_ins import Till, free
 from tests.servers.openai import (
     Break,
     OpenAIServer,
@@ -55,9 +56,10 @@ async def connect(openai_server: OpenAIServer) -> AsyncIterator[Connect]:
 
 async def test_a_voice_note_is_transcribed(openai_server: OpenAIServer, connect: Connect) -> None:
     """A voice note goes out as it came, once, and comes back as words with what they cost."""
+    till = Till()
     openai_server.transcript = " What is the capital of France? "
     raw = sound.english()
-    heard = await connect(language="en").transcribe(raw, VOICE, hold=free)
+    heard = await connect(language="en").transcribe(raw, VOICE, hold=till)
     assert heard.text == "What is the capital of France?"
     assert not heard.is_english
     (request,) = openai_server.requests
@@ -69,7 +71,7 @@ async def test_a_voice_note_is_transcribed(openai_server: OpenAIServer, connect:
         "response_format": "json",
         "language": "en",
     }
-    (usage,) = heard.usage
+    (usage,) = till.paid
     assert usage.purpose == "transcribe"
     assert usage.model == "gpt-transcribe"
     assert usage.seconds == pytest.approx(5, abs=1)
@@ -79,9 +81,11 @@ async def test_a_voice_note_is_transcribed(openai_server: OpenAIServer, connect:
 async def test_usage_is_what_the_api_says(connect: Connect) -> None:
     """A model billed by the second reports seconds, one billed by tokens reports these too."""
     raw = sound.voice_note(7)
-    (usage,) = (await connect("whisper-1").transcribe(raw, VOICE, hold=free)).usage
-    assert usage == Usage(purpose="transcribe", model="whisper-1", seconds=7)
-    (usage,) = (await connect("gpt-4o-transcribe").transcribe(raw, VOICE, hold=free)).usage
+    till = Till()
+    await connect("whisper-1").transcribe(raw, VOICE, hold=till)
+    await connect("gpt-4o-transcribe").transcribe(raw, VOICE, hold=till)
+    seconds, usage = till.paid
+    assert seconds == Usage(purpose="transcribe", model="whisper-1", seconds=7)
     assert usage.seconds == pytest.approx(7)
     assert usage.input > 10
     assert usage.output > 3
@@ -117,10 +121,9 @@ async def test_what_cannot_be_heard_costs_nothing(
     openai_server: OpenAIServer, connect: Connect, raw: bytes, voice: Voice, sentence: str
 ) -> None:
     """A recording that is no speech, or too long, is refused before anything is sent."""
-    with pytest.raises(SpeechError, match=sentence) as caught:
+    with pytest.raises(SpeechError, match=sentence):
         await connect(longest_seconds=10).transcribe(raw, voice, hold=free)
     assert not openai_server.requests
-    assert not caught.value.usage
 
 
 @pytest.mark.parametrize("seconds", ['"2"', "null", "-1", "NaN", "1e300"])
@@ -128,11 +131,12 @@ async def test_odd_usage_costs_no_transcript(
     openai_server: OpenAIServer, connect: Connect, seconds: str
 ) -> None:
     """What cannot be a length or a number of tokens is replaced by what we know."""
+    till = Till()
     usage = f'{{"seconds": {seconds}, "input_tokens": null, "output_tokens": "7"}}'
     body = f'{{"text": "hello", "usage": {usage}}}'.encode()
     openai_server.fail(Refuse(status=200, body=body, content_type="application/json"))
-    heard = await connect("whisper-1").transcribe(sound.voice_note(2), VOICE, hold=free)
-    (found,) = heard.usage
+    await connect("whisper-1").transcribe(sound.voice_note(2), VOICE, hold=till)
+    (found,) = till.paid
     assert (found.input, found.output) == (0, 0)
     assert found.seconds == pytest.approx(2, abs=0.5)
 
@@ -142,41 +146,80 @@ async def test_no_words_were_paid_for_all_the_same(
 ) -> None:
     """A transcript without words becomes a sentence, and its cost is not forgotten."""
     openai_server.transcript = "  "
-    with pytest.raises(SpeechError, match="I could not hear any words") as caught:
-        await connect().transcribe(sound.voice_note(2), VOICE, hold=free)
-    assert [usage.model for usage in caught.value.usage] == ["gpt-transcribe"]
+    till = Till()
+    with pytest.raises(SpeechError, match="I could not hear any words"):
+        await connect().transcribe(sound.voice_note(2), VOICE, hold=till)
+    assert [usage.model for usage in till.paid] == ["gpt-transcribe"]
+
+
+async def test_silence_is_paid_for(openai_server: OpenAIServer, connect: Connect) -> None:
+    """Where the service fails before anybody speaks, what it heard until then is told."""
+
+    def transcript(_audio: bytes, _form: dict[str, Any]) -> str:
+        openai_server.fail(broken(), times=None)
+        return ""
+
+    openai_server.transcript = transcript
+    till = Till()
+    with pytest.raises(ModelError):
+        await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=till)
+    [usage] = till.paid
+    assert usage.seconds == pytest.approx(openai_server.requests[0].seconds, abs=0.5)
+
+
+async def test_who_stops_pays_for_it(openai_server: OpenAIServer, connect: Connect) -> None:
+    """Each part is told as it is paid; the one that is cut off, as we estimate it."""
+    till = Till()
+
+    def transcript(_audio: bytes, _form: dict[str, Any]) -> str:
+        openai_server.fail(Break(how="stall"), times=None)
+        return "Hm."
+
+    openai_server.transcript = transcript
+    client = connect(part_seconds=20)
+    hearing = asyncio.create_task(client.transcribe(sound.voice_note(36), VOICE, hold=till))
+    async with asyncio.timeout(10):
+        while len(openai_server.requests) < 2:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.01)
+    hearing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hearing
+    assert [usage.is_estimated for usage in till.paid] == [False, True]
+    assert sum(usage.seconds for usage in till.paid) == pytest.approx(24, abs=1)
 
 
 async def test_a_long_recording_is_heard_in_parts(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:
     """Parts go out in order, each with the end of what was said before as its prompt."""
+    till = Till()
     said = iter(["One. " * 50, "Two.", "", "Four."])
     openai_server.transcript = lambda _audio, _form: next(said)
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(56), VOICE, hold=free)
+    heard = await connect(part_seconds=20).transcribe(sound.voice_note(56), VOICE, hold=till)
     assert heard.text == f"{('One. ' * 50).strip()} Two. Four."
     prompts = [request.body.get("prompt", "") for request in openai_server.requests]
     assert prompts[0] == ""
     assert prompts[1] == ("One. " * 50).strip()[-200:]
     assert prompts[2].endswith("One. Two.")
     assert [request.seconds < 20.1 for request in openai_server.requests] == [True] * 4
-    assert sum(usage.seconds for usage in heard.usage) == pytest.approx(56, abs=0.5)
-    assert len(heard.usage) == 4
+    assert sum(usage.seconds for usage in till.paid) == pytest.approx(56, abs=0.5)
+    assert len(till.paid) == 4
 
 
 async def test_what_was_heard_of_a_long_recording_is_kept(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:
     """When the service fails in the middle, what is paid for is shown, and what is missing."""
+    till = Till()
 
     def transcript(_audio: bytes, _form: dict[str, Any]) -> str:
         openai_server.fail(broken(), times=None)
         return "The beginning."
 
     openai_server.transcript = transcript
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=free)
+    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=till)
     assert heard.text == "The beginning. […the rest could not be heard.]"
-    assert len(heard.usage) == 1
+    assert len(till.paid) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,9 +268,10 @@ async def test_the_next_model_hears_it(
     openai_server: OpenAIServer, connect: Connect, fault: Fault
 ) -> None:
     """A model that is gone or refuses is passed over, for all parts that follow too."""
+    till = Till()
     openai_server.fail(fault, model="gpt-transcribe")
-    heard = await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=free)
-    assert [usage.model for usage in heard.usage] == ["whisper-1"] * 2
+    await connect(part_seconds=20).transcribe(sound.voice_note(30), VOICE, hold=till)
+    assert [usage.model for usage in till.paid] == ["whisper-1"] * 2
     asked = [request.model for request in openai_server.requests]
     assert asked == ["gpt-transcribe", "whisper-1", "whisper-1"]
 
@@ -271,16 +315,17 @@ async def test_a_model_that_translates_is_asked_to(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:
     """English is asked of the first model in the list that can give it."""
+    till = Till()
     openai_server.transcript = "I like music very much."
     heard = await connect(language="es").transcribe(
-        sound.spanish(), VOICE, hold=free, to_english=True
+        sound.spanish(), VOICE, hold=till, to_english=True
     )
     assert heard.is_english
     assert heard.text == "I like music very much."
     (request,) = openai_server.requests
     assert request.path == "/audio/translations"
     assert request.model == "whisper-1"
-    (usage,) = heard.usage
+    (usage,) = till.paid
     assert usage.model == "whisper-1"
     assert usage.seconds == pytest.approx(4, abs=1)
 
@@ -312,10 +357,11 @@ async def test_an_endpoint_that_is_gone_is_no_failure(
     openai_server: OpenAIServer, connect: Connect
 ) -> None:
     """When the translating model or its endpoint has been shut down, others transcribe."""
+    till = Till()
     openai_server.fail(no_model("whisper-1"), model="whisper-1", times=None)
-    heard = await connect().transcribe(sound.spanish(), VOICE, hold=free, to_english=True)
+    heard = await connect().transcribe(sound.spanish(), VOICE, hold=till, to_english=True)
     assert not heard.is_english
-    assert [usage.model for usage in heard.usage] == ["gpt-transcribe"]
+    assert [usage.model for usage in till.paid] == ["gpt-transcribe"]
 
 
 async def test_an_old_server_says_nothing_of_costs(
@@ -323,7 +369,9 @@ async def test_an_old_server_says_nothing_of_costs(
 ) -> None:
     """Without a usage in the answer, the length of the recording is what is recorded."""
     openai_server.fail(Refuse(status=200, body={"text": "Hello."}))
-    (usage,) = (await connect("tiny").transcribe(sound.voice_note(2), VOICE, hold=free)).usage
+    till = Till()
+    await connect("tiny").transcribe(sound.voice_note(2), VOICE, hold=till)
+    (usage,) = till.paid
     assert usage.is_estimated
     assert usage.seconds == pytest.approx(2, abs=0.1)
 

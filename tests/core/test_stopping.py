@@ -7,6 +7,8 @@ from typing import cast
 import pytest
 
 from core.errors import DeliveryError
+from core.models import Price
+from core.money import Limit
 from core.protocols import Store
 from core.types import Delta, Message, ModelEvent, Voice
 from tests.core.house import OFFICE, OWNER, Faulty, Gate, House
@@ -19,6 +21,7 @@ from tests.core.stand_ins import (
     StandInTranscriber,
     echo,
 )
+from tests.core.talks import rows_of
 
 NOTE = Voice(ref="note", seconds=2.0)
 
@@ -67,6 +70,27 @@ async def test_stop_while_a_recording_is_heard(store: Store) -> None:
                 await asyncio.sleep(0)
         assert await house.ask("/stop") == "Stopped."
     assert house.model.prompts == []
+
+
+async def test_what_was_heard_before_a_stop_is_paid(store: Store) -> None:
+    """The parts of a recording that were heard are in the ledger, and count toward limits."""
+    ear = StandInTranscriber(gate=asyncio.Event(), paid=2)
+    minute = Price(input=0, cached=0, written=0, output=0, audio_minute=6_000)
+    day = Limit(scope="user", subject=ANN.id, span="day", usd=1_000_000)
+    house = House(store=store, transcriber=ear, prices={"ear": minute})
+    async with house.running():
+        await house.say(voice=NOTE)
+        async with asyncio.timeout(10):
+            while not ear.heard:  # noqa: ASYNC110 - the stand-in has no event for it
+                await asyncio.sleep(0)
+        assert await house.ask("/stop") == "Stopped."
+    rows = await rows_of(store, "usage")
+    assert [(row["purpose"], row["person"], row["cost"]) for row in rows] == [
+        ("transcribe", ANN.id, 100),
+        ("transcribe", ANN.id, 100),
+    ]
+    [level] = await store.levels([day])
+    assert (level.spent, level.held) == (200, 0)
 
 
 async def test_a_second_stop_does_no_harm(store: Store) -> None:

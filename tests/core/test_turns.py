@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from core.errors import DeliveryError, FetchError, ModelError, SpeechError
+from core.errors import CauserieError, DeliveryError, FetchError, ModelError, SpeechError
 from core.protocols import Store
 from core.store import DatabaseStore
 from core.types import Delta, Message, ModelEvent, Person, Quoted, Restart, Usage, Voice
@@ -190,15 +190,14 @@ async def test_a_recording_is_paid_for_once(store: Store) -> None:
     assert len(house.transcriber.heard) == 1
 
 
-@pytest.mark.parametrize(
-    "error",
-    [SpeechError("I hear nothing.", (Usage(purpose="transcribe", model="ear", seconds=1.0),))],
-)
-async def test_what_cannot_be_heard_is_told(store: Store, error: SpeechError) -> None:
+@pytest.mark.parametrize("error", [SpeechError("I hear nothing."), ModelError("Down.")])
+async def test_what_cannot_be_heard_is_told(store: Store, error: CauserieError) -> None:
     """One sentence, no model call; what was paid until then is entered."""
-    house = House(store=store, transcriber=StandInTranscriber([error, "hm"]))
+    ear = StandInTranscriber([error, "hm"], paid=1)
+    house = House(store=store, transcriber=ear)
     async with house.running():
-        assert await house.ask(voice=NOTE) == "I hear nothing."
+        assert await house.ask(voice=NOTE) == str(error)
+        ear.paid = 0
         assert await house.ask(voice=NOTE) == "> 🎤 hm\n\nYou said: hm"
     assert await spent(store) == [
         ("transcribe", False),
@@ -218,16 +217,15 @@ async def test_what_cannot_be_fetched_is_told_or_tried_again(store: Store) -> No
 
 async def test_what_cannot_be_heard_does_not_silence_the_rest(store: Store) -> None:
     """What came with it is answered, below what is wrong; what was paid for it is entered."""
-    paid = (Usage(purpose="transcribe", model="ear", seconds=1.0),)
-    errors = [SpeechError("I hear nothing.", paid), ModelError("Down."), FetchError("Gone.")]
-    house = House(store=store, transcriber=StandInTranscriber(errors))
+    errors = [SpeechError("I hear nothing."), ModelError("Down."), FetchError("Gone.")]
+    house = House(store=store, transcriber=StandInTranscriber(errors, paid=1))
     for _ in errors:
         await house.put("", voice=NOTE)
     await house.put("two")
     async with house.running():
         [text] = await house.bot.until(1)
     assert text == "⚠️ I hear nothing.\n\n⚠️ Down.\n\n⚠️ Gone.\n\nYou said: two"
-    assert await spent(store) == [("transcribe", False), ("chat", False)]
+    assert await spent(store) == [("transcribe", False)] * 3 + [("chat", False)]
 
 
 async def test_when_nothing_can_be_heard_that_is_told(store: Store) -> None:
