@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from bots import serving
 from bots.settings import BotSettings
 from core.store import dead
 from core.store.beside import beside
-from core.store.tx import Tx
+from core.store.tx import Database, Tx
 
 if TYPE_CHECKING:
     from bots.upkeep import Commands
@@ -75,8 +76,7 @@ def show(chosen: BotSettings, _: argparse.Namespace) -> int:
 
 
 async def _list(chosen: BotSettings) -> list[dead.Dead]:
-    _begin(chosen)
-    async with beside(chosen.database) as database:
+    async with _opened(chosen) as database:
         return await database.run(dead.dead)
 
 
@@ -113,14 +113,16 @@ def change(chosen: BotSettings, arguments: argparse.Namespace, *, job: _Job, don
 
 
 async def _change(chosen: BotSettings, job: _Job, ids: Collection[str] | None) -> set[str]:
-    _begin(chosen)
-    async with beside(chosen.database) as database:
+    async with _opened(chosen) as database:
         return await database.run(job, ids)
 
 
-def _begin(chosen: BotSettings) -> None:
-    serving.end_at_signals()
+@asynccontextmanager
+async def _opened(chosen: BotSettings) -> AsyncIterator[Database]:
     serving.log_to_stderr(chosen, is_quiet=True)
+    with serving.ending_at_signals():
+        async with beside(chosen.database) as database:
+            yield database
 
 
 def _sorted(ids: Collection[str]) -> list[str]:

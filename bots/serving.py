@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,8 @@ log = logging.getLogger("causerie")
 
 Role = Literal["listen", "work"]
 ALL: frozenset[Role] = frozenset({"listen", "work"})
+SAME_SIGNAL_SECONDS = 1.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(chosen: BotSettings, _: argparse.Namespace, *, roles: Collection[Role]) -> int:
@@ -64,9 +66,9 @@ def _check_shared(chosen: BotSettings) -> None:
 
 
 async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
-    end_at_signals()
     log_to_stderr(chosen, is_quiet=not chosen.has_platform)
     async with AsyncExitStack() as stack:
+        stack.enter_context(ending_at_signals())
         await open_tracing(stack)
         store = await open_store(chosen.database)
         stack.push_async_callback(store.close)
@@ -275,12 +277,33 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
             raise result
 
 
-def end_at_signals() -> None:
-    """Let SIGINT and SIGTERM cancel the task that calls this."""
-    serving = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if serving:
-            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+@contextmanager
+def ending_at_signals() -> Iterator[None]:
+    """Let a first SIGINT or SIGTERM cancel the task that enters this.
+
+    What follows within a second belongs to it: `timeout` sends two. Any later one, or one that
+    comes once this is left, ends the process at once: nothing suffers from it, as from no crash.
+    """
+    loop, ending = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end() -> None:
+        _treat_signals(loop, signal.SIG_IGN)
+        loop.call_later(SAME_SIGNAL_SECONDS, _treat_signals, loop, signal.SIG_DFL)
+        if ending:
+            ending.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        _treat_signals(loop, signal.SIG_DFL)
+
+
+def _treat_signals(loop: asyncio.AbstractEventLoop, how: signal.Handlers) -> None:
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, how)
 
 
 def log_to_stderr(chosen: BotSettings, *, is_quiet: bool) -> None:

@@ -39,9 +39,9 @@ def examine(chosen: BotSettings, _: argparse.Namespace) -> int:
 async def _examine(chosen: BotSettings) -> int:
     from bots import doctor  # noqa: PLC0415 - only for this
 
-    serving.end_at_signals()
     serving.log_to_stderr(chosen, is_quiet=True)
-    return await doctor.examine(chosen, _checks(chosen))
+    with serving.ending_at_signals():
+        return await doctor.examine(chosen, _checks(chosen))
 
 
 def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
