@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,9 @@ log = logging.getLogger("causerie")
 Role = Literal["listen", "work"]
 ALL: frozenset[Role] = frozenset({"listen", "work"})
 SAME_SIGNAL_SECONDS = 1.0
+# Of 5 that an end may take, 3 are for what is being answered, and so many for the store.
+PATIENT_SECONDS = 4.0
+_Task = Coroutine[None, None, None]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -85,15 +89,15 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         brain = await _open_brain(chosen, stack) if "work" in roles else None
         notice = brain.notice if brain else ""
         bots = {bot.name: bot for bot in _open_bots(chosen, stack, notice)}
-        tasks = []
+        listening, working = [], []
         if "listen" in roles:
             intake = Intake(store, access)
-            tasks += [_listen(bot, intake, store, health) for bot in bots.values()]
+            listening = [_listen(bot, intake, store, health) for bot in bots.values()]
         if brain:
             relay = await _open_relay(chosen, store=store, access=access, brain=brain, bots=bots)
             health.checks["worker"] = lambda: "" if relay.is_leasing else "takes no work"
             tidy = partial(keep_tidy, store, chosen.retention_days)
-            tasks += [relay.run(), _while_leading(store, "tidy", tidy)]
+            working = [relay.run(), _while_leading(store, "tidy", tidy)]
             _advise(chosen, brain)
         models = ",".join(brain.models) if brain else "-"
         log.info(
@@ -101,7 +105,7 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         )
         heap.settle()
         with health.started():
-            await _run(tasks)
+            await _run(listening, working, hang_up=store.hang_up)
 
 
 async def _open_health(chosen: BotSettings, store: Store, stack: AsyncExitStack) -> Health:
@@ -258,15 +262,19 @@ def _advise_of_ends(names: Sequence[str], setting: str) -> None:
             )
 
 
-async def _run(tasks: Iterable[Coroutine[None, None, None]]) -> None:
+async def _run(
+    listening: Iterable[_Task], working: Iterable[_Task], *, hang_up: Callable[[], None]
+) -> None:
     """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
-    running = [asyncio.create_task(task) for task in tasks]
+    groups = [[asyncio.create_task(task) for task in tasks] for tasks in (listening, working)]
     try:
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(chain(*groups), return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.info("ending")
-        for task in running:  # bots first, so that nothing more comes in
-            await _end([task])
+        hanging_up = asyncio.get_running_loop().call_later(PATIENT_SECONDS, hang_up)
+        for tasks in groups:  # bots first, so that nothing more comes in
+            await _end(tasks)
+        hanging_up.cancel()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -75,6 +75,7 @@ class DatabaseStore:
         self.watch = database.watch
         self.lead = database.lead
         self.tidy = database.tidy
+        self.hang_up = database.hang_up
         self.close = database.close
 
     async def _run(

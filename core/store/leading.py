@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 # A leader that is gone, or cut off, is followed by another within so many seconds.
 LEAD_SECONDS = 5.0
 RENEW_SECONDS = 1.0
+LEAVE_SECONDS = 1.0
 
 
 @contextlib.asynccontextmanager
@@ -27,8 +28,9 @@ async def lead(database: Database, name: str) -> AsyncIterator[asyncio.Event]:
     finally:
         renewing.cancel()
         await asyncio.wait({renewing})
-        with contextlib.suppress(StoreError):
-            await database.run(_leave, name, who)
+        with contextlib.suppress(StoreError, TimeoutError):  # or else it expires
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await database.run(_leave, name, who)
 
 
 async def _win(database: Database, name: str, who: str) -> float:

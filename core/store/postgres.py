@@ -24,10 +24,12 @@ from core.store.postgres_connection import (
     OPTIONS,
     Connection,
     connect,
+    cut,
     migrate,
     plain,
     sound,
     store_error,
+    unreachable,
 )
 from core.store.postgres_wire import CHANGED, Result, Wire
 from core.store.tx import Clock, P, Row, Signal, T, Tx, Watchers
@@ -40,6 +42,7 @@ CONNECTIONS = 6
 CHANNEL = "causerie"
 RECONNECT_SECONDS = 1.0
 GATHER_SECONDS = 0.01
+CLOSE_SECONDS = 2.0  # for what waits to be finished
 MOST_TOLD = 50  # in a notification, which takes 8,000 bytes
 MOST_TRIES = 10
 # What a transaction met that ran at the same time; it is undone, and may be run again.
@@ -133,6 +136,7 @@ class PostgresDatabase:
         self._news: set[Signal] = set()
         self._telling: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._has_hung_up = threading.Event()
 
     async def run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -182,13 +186,23 @@ class PostgresDatabase:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, self._vacuum)
 
+    def hang_up(self) -> None:
+        """Cut all connections; no further one is opened."""
+        self._has_hung_up.set()
+        for connection in [*self._open]:
+            cut(connection)
+
     async def close(self) -> None:
-        """Finish what waits, then let go of all connections."""
+        """Finish what waits, unless the server stands still, then let go of all connections."""
         self._is_closing = True
+        ending = {asyncio.create_task(asyncio.to_thread(self._threads.shutdown))}
         for task in filter(None, (self._listening, self._telling)):
             task.cancel()
-            await asyncio.wait({task})
-        await asyncio.to_thread(self._threads.shutdown)
+            ending.add(task)
+        _, late = await asyncio.wait(ending, timeout=CLOSE_SECONDS)
+        if late:
+            self.hang_up()
+            await asyncio.wait(late)
         for connection in [*self._open]:
             self._let_go(connection)
 
@@ -278,10 +292,7 @@ class PostgresDatabase:
             if wire:
                 self._local.wire = None
                 self._let_go(wire.connection)
-            connection = self._connect()
-            wire = self._local.wire = Wire(connection)
-            self._open.add(connection)
-            metrics.STORE_CONNECTIONS.inc()
+            wire = self._local.wire = Wire(self._connect())
         return wire
 
     def _let_go(self, connection: Connection) -> None:
@@ -290,8 +301,14 @@ class PostgresDatabase:
         metrics.STORE_CONNECTIONS.dec()
 
     def _connect(self) -> Connection:
+        if self._has_hung_up.is_set():
+            raise unreachable()
         connection, now = connect(self._url)
         self._skew = now - _monotonic()
+        self._open.add(connection)
+        metrics.STORE_CONNECTIONS.inc()
+        if self._has_hung_up.is_set():  # meanwhile
+            cut(connection)
         return connection
 
     def _migrate(self) -> None:
@@ -305,7 +322,6 @@ class PostgresDatabase:
     def _vacuum(self) -> None:
         # On a connection of its own: a VACUUM stands in no transaction, and takes its time.
         connection = self._connect()
-        metrics.STORE_CONNECTIONS.inc()
         try:
             if connection.execute("SELECT 1 FROM chore WHERE name = 'wiped'").fetchone():
                 connection.execute("SET statement_timeout = 0")
@@ -314,8 +330,7 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise store_error(error) from None
         finally:
-            connection.close()
-            metrics.STORE_CONNECTIONS.dec()
+            self._let_go(connection)
 
     async def _listen(self) -> None:
         """Hear what other processes, and this one, tell; whatever happens to the connection."""
@@ -371,7 +386,7 @@ async def open_postgres(url: str, *, clock: Clock | None = None) -> PostgresData
     database = PostgresDatabase(url, clock=clock)
     try:
         await database.prepare()
-    except StoreError:
+    except BaseException:  # a signal, too
         await database.close()
         raise
     return database

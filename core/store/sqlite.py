@@ -188,6 +188,9 @@ class SqliteDatabase:
         except (sqlite3.Error, ValueError) as error:
             raise store_error(error) from error
 
+    def hang_up(self) -> None:
+        """Do nothing: no server is waited for."""
+
     async def close(self) -> None:
         """Finish what waits, then close the file."""
         if self._committing:

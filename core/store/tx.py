@@ -111,6 +111,9 @@ class Database(Protocol):
     async def tidy(self) -> None:
         """Let the files hold nothing that was wiped; to be called every hour."""
 
+    def hang_up(self) -> None:
+        """Wait no more for a server: what needs it fails from now on."""
+
     async def close(self) -> None:
         """Finish what waits, then let go."""
 
