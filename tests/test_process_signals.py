@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,35 @@ async def test_a_later_signal_ends_it_at_once(world: World) -> None:
     async with served(world):
         await world.settle()
     assert not world.unanswered(room)
+
+
+async def test_a_signal_while_it_waits_for_the_database(world: World) -> None:
+    """Somebody writes there, and does not end: it ends without a word, and without a trace."""
+    async with served(world) as program:
+        program.send(signal.SIGTERM)
+        assert await program.wait() == 0
+    path = world.folder / "causerie.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        async with world.program() as program:
+            await opened(program, path)
+            program.send(signal.SIGTERM)
+            assert await program.wait(seconds=2 * END_SECONDS) == 0
+    assert not world.log()
+
+
+async def opened(program: Program, path: Path) -> None:
+    """Wait until a program has opened a file."""
+    async with asyncio.timeout(START_SECONDS):
+        # On Linux; nothing there wakes us.
+        while path not in held(program):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def held(program: Program) -> set[Path]:
+    """Return the files that a program has open."""
+    found = set()
+    for entry in Path(f"/proc/{program.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(entry.readlink())
+    return found

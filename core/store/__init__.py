@@ -60,7 +60,7 @@ async def open_store(where: Path | str, *, clock: Clock | None = None) -> "Datab
     database = await open_sqlite(where, clock=clock or now)
     try:
         await database.run(queue.release_all)
-    except StoreError:
+    except BaseException:  # a signal, too
         await database.close()
         raise
     return DatabaseStore(database)

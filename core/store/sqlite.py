@@ -231,7 +231,7 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
     try:
         writing = await _connect(path, prepare)
         reading = await _connect(path, prepare_reading)
-    except StoreError:
+    except BaseException:
         if writing:
             await _disconnect(writing)
         lock.close()
@@ -261,11 +261,12 @@ async def _connect(
     try:
         await connection
         await _in_thread(connection, ready)
-    except (sqlite3.Error, StoreError) as error:
+    except sqlite3.Error as error:
         await connection.close()
-        if isinstance(error, StoreError):
-            raise
         raise StoreError(f"Cannot open the database {path}: {error}.") from error
+    except BaseException:  # a signal, too: the thread would outlive it
+        await connection.close()
+        raise
     metrics.STORE_CONNECTIONS.inc()
     return connection
 
