@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code.
 
     Returns:
-        0; 1 after a failure; 2 when something is set wrong; 130 where Ctrl-C just breaks it off.
+        0; 1 after a failure; 2 when something is set wrong; 130 where a signal just breaks it off.
     """
     parsed = _parser().parse_args(arguments)
     secrets: tuple[str, ...] = ()
@@ -43,9 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         secrets = chosen.secrets
         _prepare(chosen)
         done: int = parsed.do(chosen, parsed)
-    except asyncio.CancelledError:
-        return 0  # a signal ended it, in good order
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except SettingsError as error:
         text = logs.masked(str(error), secrets)

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -55,7 +55,8 @@ def serve(chosen: BotSettings, _: argparse.Namespace, *, roles: Collection[Role]
     if roles != ALL:
         _check_shared(chosen)
     heap.give_back()
-    asyncio.run(_serve(chosen, roles))
+    with suppress(asyncio.CancelledError):  # a signal ended it, in good order
+        asyncio.run(_serve(chosen, roles))
     return 0
 
 

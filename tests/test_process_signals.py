@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bots.__main__ import EXIT_INTERRUPTED
 from tests.crash.platforms import Telegram
-from tests.crash.program import START_SECONDS, Program
+from tests.crash.program import PLAIN, START_SECONDS, Program
 from tests.crash.world import World, served
 from tests.test_process import END_SECONDS
 
@@ -75,6 +76,17 @@ async def test_a_signal_while_it_waits_for_the_database(world: World) -> None:
             await opened(program, path)
             program.send(signal.SIGTERM)
             assert await program.wait(seconds=2 * END_SECONDS) == 0
+    assert not world.log()
+
+
+async def test_a_command_that_is_broken_off_has_not_succeeded(world: World) -> None:
+    """It says so by its exit code, as shells do."""
+    server = world.platform.server
+    server.delay_next("getMe")
+    async with world.program(*PLAIN, "doctor") as program:
+        await server.until(lambda: bool(server.calls), seconds=START_SECONDS)
+        program.send(signal.SIGTERM)
+        assert await program.wait(seconds=END_SECONDS) == EXIT_INTERRUPTED
     assert not world.log()
 
 
