@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bots import files, terminal
 from bots.live import missing
-from core.errors import FetchError, StoreError
+from core.errors import FetchError, SettingsError, StoreError
 from core.protocols import Inbox
 from core.reply import Reply
 from core.types import Chat, Document, File, Incoming, Person, Quoted, Voice
@@ -20,6 +20,10 @@ from core.types import Chat, Document, File, Incoming, Person, Quoted, Voice
 CHAT = Chat(platform="console", ref="local", is_private=True)
 PERSON = Person(id="console:0", name="you")
 HINT = "/help lists the commands, /voice FILE sends a recording, Ctrl-D leaves."
+NOBODY = (
+    "TELEGRAM_BOT_TOKEN, DISCORD_BOT_TOKEN: at least one should be set; standard input is no "
+    "terminal, and holds no questions"
+)
 FRAME_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 # The final text follows the end of its preview within a commit; an empty one never comes.
@@ -52,9 +56,16 @@ class ConsoleBot:
         self._is_answered = asyncio.Event()
 
     async def listen(self, inbox: Inbox) -> None:
-        """Hand over what is typed, each message once the last is answered, until EOF."""
+        """Hand over what is typed, each message once the last is answered, until EOF.
+
+        Raises:
+            SettingsError: Nobody types, and nothing was said.
+        """
         self._screen.greet(self._notice, HINT)
-        while (line := await self._screen.read()) is not None:
+        line = await self._screen.read()
+        if line is None and not self._screen.is_typed:
+            raise SettingsError(NOBODY)
+        while line is not None:
             try:
                 incoming = self._incoming(*files.parse(line))
             except FetchError as error:
@@ -64,6 +75,7 @@ class ConsoleBot:
                     self._ask(incoming, inbox),
                     interrupt=lambda: self._send(self._incoming("/stop"), inbox),
                 )
+            line = await self._screen.read()
 
     async def deliver(self, reply: Reply) -> None:
         """Show the end of `reply` while it grows, then the whole of it in its place.

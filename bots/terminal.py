@@ -62,6 +62,11 @@ class Named(Protocol):
 class Screen(Protocol):
     """Where a person reads and writes."""
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether a person types there."""
+        ...
+
     def greet(self, notice: str, hint: str) -> None:
         """Open with a notice, if there is any, and a hint."""
 
@@ -91,9 +96,10 @@ def open_screen(commands: Sequence[Named]) -> Screen:
     """Return the terminal, or plain lines where input or output is none."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
         return Terminal(commands)
-    return Lines(sys.stdin.fileno(), sys.stdout)
+    source = sys.stdin.fileno() if sys.stdin else os.open(os.devnull, os.O_RDONLY)
+    return Lines(source, sys.stdout)
 
 
 class Terminal:
@@ -117,6 +123,7 @@ class Terminal:
         sink: Output | None = None,
         console: Console | None = None,
     ) -> None:
+        self.is_typed = True
         self._console = console or Console(highlight=False)
         self._live: Live | None = None
         self._session = PromptSession[str](
@@ -223,6 +230,7 @@ class Lines:
     """
 
     def __init__(self, source: int, sink: TextIO) -> None:
+        self.is_typed = os.isatty(source)
         self._source = source
         self._sink = sink
         self._lines: asyncio.Queue[str | None] | None = None

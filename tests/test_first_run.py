@@ -73,6 +73,22 @@ async def test_a_pipe_is_answered_by_the_embedded_models(tmp_path: Path) -> None
     assert (tmp_path / "causerie.db").stat().st_mode & 0o777 == 0o600
 
 
+async def test_nobody_to_serve_is_said(tmp_path: Path) -> None:
+    """Without a token, a terminal or a word in standard input: in a sentence, and with 2."""
+    for given in ("</dev/null", "<&-"):
+        process = await asyncio.create_subprocess_shell(
+            f"{sys.executable} -m bots serve {given}",
+            env=first_run(tmp_path) | {"OPENAI_API_KEY": "sk-unused"},
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert (process.returncode, out) == (2, b"")
+        assert "TELEGRAM_BOT_TOKEN, DISCORD_BOT_TOKEN: " in err.decode().splitlines()[-1]
+        assert "Traceback" not in err.decode()
+
+
 def test_says_its_version_and_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` and `--help` answer without starting anything."""
     for argument, words in (
