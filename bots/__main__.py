@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from bots import logs, serving, upkeep
+from bots import logs, output, serving, upkeep
 from bots.settings import BotSettings
 from core import models, settings
-from core.errors import CauserieError, SettingsError
+from core.errors import CauserieError, GoneError, SettingsError
 
 EXIT_FAILURE, EXIT_USAGE = 1, 2
+EXIT_CLOSED = 128 + signal.SIGPIPE  # whoever read it has seen enough
 EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 ABOUT = """\
 A language model in the chats people already use.
@@ -34,17 +35,21 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code.
 
     Returns:
-        0; 1 after a failure; 2 when something is set wrong; 130 where a signal just breaks it off.
+        0; 1 after a failure; 2 when something is set wrong; 130 where a signal just breaks it off,
+        and 141 where nobody reads what it prints.
     """
-    parsed = _parser().parse_args(arguments)
     secrets: tuple[str, ...] = ()
     try:
+        with output.mapped():  # --help exits from within
+            parsed = _parser().parse_args(arguments)
         chosen = settings.load(BotSettings)
         secrets = chosen.secrets
         _prepare(chosen)
         done: int = parsed.do(chosen, parsed)
     except (asyncio.CancelledError, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except GoneError:
+        return EXIT_CLOSED
     except SettingsError as error:
         text = logs.masked(str(error), secrets)
         print(text, file=sys.stderr)  # noqa: T201 - before there is a log

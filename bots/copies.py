@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from bots import logs
+from bots import logs, output
 from bots.settings import BotSettings
 from core import settings
 from core.errors import CauserieError, SettingsError
@@ -71,7 +71,7 @@ def back_up(chosen: BotSettings, arguments: argparse.Namespace) -> int:
     with _begun() as progress:
         moving.backup(chosen.database, arguments.file, progress)
     size = arguments.file.stat().st_size
-    _write(f"{arguments.file} holds everything, in {size / 1e6:,.1f} MB.")
+    output.write(f"{arguments.file} holds everything, in {size / 1e6:,.1f} MB.")
     return 0
 
 
@@ -79,7 +79,7 @@ def put_back(chosen: BotSettings, arguments: argparse.Namespace) -> int:
     """Restore a backup; return the exit code."""
     with _begun() as progress:
         done = moving.restore(arguments.file, chosen.database, progress, force=arguments.force)
-    _write(f"{_verdict(done, 'Restored')} DATABASE_URL names it, so just start causerie.")
+    output.write(f"{_verdict(done, 'Restored')} DATABASE_URL names it, so just start causerie.")
     return 0
 
 
@@ -94,7 +94,7 @@ def move(chosen: BotSettings, arguments: argparse.Namespace) -> int:
         f"Now set DATABASE_URL to {target.database_url} and start causerie.\n"
         f"{origin.database_url} was not changed; delete it when you are content."
     )
-    _write(logs.masked(text, (*origin.secrets, *target.secrets)))
+    output.write(logs.masked(text, (*origin.secrets, *target.secrets)))
     return 0
 
 
@@ -170,7 +170,3 @@ def _tell(label: str, done: int, total: int) -> None:
     if done == 0 and total:
         sys.stderr.write(f"{label}: {total:,}\n")
         sys.stderr.flush()
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bots import serving
+from bots import output, serving
 from bots.settings import BotSettings
 from core.store import dead
 from core.store.beside import beside
@@ -65,13 +65,13 @@ def show(chosen: BotSettings, _: argparse.Namespace) -> int:
     """Write what was given up to standard output; return the exit code."""
     listed = asyncio.run(_list(chosen))
     if not listed:
-        _write("Nothing was given up.")
+        output.write("Nothing was given up.")
         return 0
     rows = [_HEAD, *map(_row, listed)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        _write("  ".join([*cells, row[-1]]))
+        output.write("  ".join([*cells, row[-1]]))
     return 0
 
 
@@ -103,12 +103,12 @@ def change(chosen: BotSettings, arguments: argparse.Namespace, *, job: _Job, don
     wanted = set(arguments.ids)
     found = asyncio.run(_change(chosen, job, None if ALL in wanted else wanted))
     for name in _sorted(found):
-        _write(f"{name}: {done}")
+        output.write(f"{name}: {done}")
     missing = wanted - found - {ALL}
     for name in _sorted(missing):
         sys.stderr.write(f"causerie: nothing that was given up is called {name}\n")
     if not found and not missing:
-        _write("Nothing was given up.")
+        output.write("Nothing was given up.")
     return 1 if missing else 0
 
 
@@ -127,7 +127,3 @@ async def _opened(chosen: BotSettings) -> AsyncIterator[Database]:
 
 def _sorted(ids: Collection[str]) -> list[str]:
     return sorted(ids, key=lambda name: (name[0], int(name[1:])))
-
-
-def _write(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

@@ -14,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
+from bots import output
 from bots.logs import masked
 from bots.settings import BotSettings
 from core.finding import Finding, Level, fault
@@ -102,10 +103,10 @@ class _Page:
         level = self._coloured(f"{finding.level:7}", finding.level)
         indent = " " * (7 + 2 + self._width + 2)
         first, *more = self._wrapped(finding.text, indent)
-        self._write(f"{level}  {subject:{self._width}}  {first}", *more)
+        output.write(f"{level}  {subject:{self._width}}  {first}", *more)
         if finding.fix:
             first, *more = self._wrapped(f"fix: {finding.fix}", indent + " " * 5)
-            self._write(f"{indent}{first}", *more)
+            output.write(f"{indent}{first}", *more)
 
     def conclude(self, *, faults: int, warnings: int) -> None:
         """Write the verdict."""
@@ -117,7 +118,7 @@ class _Page:
             verdict, level = "it works, but not in every way.", "warning"
         else:
             verdict, level = "all is well.", "ok"
-        self._write("", self._coloured(f"{counted.capitalize()}: {verdict}", level))
+        output.write("", self._coloured(f"{counted.capitalize()}: {verdict}", level))
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
         """Return a text as lines, of which all but the first are indented."""
@@ -134,10 +135,6 @@ class _Page:
 
     def _coloured(self, text: str, level: Level) -> str:
         return f"\x1b[{_COLOURS[level]}m{text}\x1b[0m" if self._is_coloured else text
-
-    def _write(self, *lines: str) -> None:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
 
 
 def _count(number: int, noun: str) -> str:

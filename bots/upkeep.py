@@ -3,11 +3,10 @@
 import argparse
 import asyncio
 import csv
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from bots import copies, dead, serving
+from bots import copies, dead, output, serving
 from bots.settings import BotSettings
 from core.store import ledger
 
@@ -81,11 +80,8 @@ def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
 
 def write_usage(chosen: BotSettings, _: argparse.Namespace) -> int:
     """Write the ledger to standard output; return the exit code."""
-    writer = csv.writer(sys.stdout)
-    try:
+    with output.mapped():
+        writer = csv.writer(sys.stdout)
         writer.writerow(ledger.COLUMNS)
         writer.writerows(ledger.rows(chosen.database))
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -1,0 +1,50 @@
+"""What commands print, where nobody takes it: a reader who leaves, a disk that is full."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.store import open_store
+from tests.commands import Done, environment
+from tests.crash.program import START_SECONDS
+
+# It has read all it wants before the command begins to print, which Python's start takes long for.
+GONE = "| true"
+COMMANDS = ["doctor", "usage", "dead list", "--help"]
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    """A folder with an empty database."""
+    await (await open_store(tmp_path / "causerie.db")).close()
+    return tmp_path
+
+
+async def shell(folder: Path, command: str) -> Done:
+    """Run the program in a shell whose exit code is that of the program."""
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-o", "pipefail", "-c", f"{sys.executable} -m bots {command}"),
+        cwd=folder,
+        env=environment({}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), START_SECONDS)
+    return Done(code=process.returncode, out=out.decode(), err=err.decode())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_whoever_reads_it_may_leave(folder: Path, command: str) -> None:
+    """Without a word, and with the exit code of a program whose pipe was closed."""
+    done = await shell(folder, f"{command} {GONE}")
+    assert (done.code, done.err) == (141, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_full_disk_is_said(folder: Path, command: str) -> None:
+    """In a sentence, and with 1."""
+    done = await shell(folder, f"{command} >/dev/full")
+    words = "causerie: Cannot write to standard output: No space left on device.\n"
+    assert (done.code, done.err) == (1, words)
