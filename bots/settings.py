@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -26,6 +27,10 @@ WEBHOOK_PORTS = (None, 443, 80, 88, 8443)
 SHORTEST_SECRET = 8
 Range = Annotated[Shards | None, NoDecode, BeforeValidator(Shards.read)]
 
+# Of somebody who logs in: up to the first @, as libpq reads it, or to the last, as others do.
+_LOGINS = (re.compile(r"://[^:/@\s]*(:([^/@\s]+)@)"), re.compile(r"://[^:/?#@\s]*(:([^/?#\s]+)@)"))
+_OPTION = re.compile(r"[?&](([^=&\s]+)=([^&\s]+))")
+_SECRET_OPTIONS = {"password", "sslpassword"}  # libpq 17, 34.1.2
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # Bot API 10.1, setWebhook.secret_token
 _WEBHOOK_PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 _WEBHOOK = "should look like https://bot.example.org/telegram"
@@ -159,15 +164,31 @@ class BotSettings(Settings):
     def secrets(self) -> tuple[str, ...]:
         """Every key, and the passwords within URLs, however they are spelled; the longest first.
 
-        None of them belongs into a log or onto a screen.
+        None of them belongs into a log or onto a screen. A short password is one with what stands
+        around it in its URL.
         """
-        found = {self.webhook_secret}
+        found, places = {self.webhook_secret}, set()
         for name in type(self).model_fields:
             value = getattr(self, name)
-            secret = ""
             if isinstance(value, SecretStr):
-                secret = value.get_secret_value()
-            elif isinstance(value, str) and "://" in value and "@" in value:
-                secret = urlsplit(value).password or ""
-            found |= {secret, unquote(secret), quote(secret, safe="")}
-        return tuple(sorted((s for s in found if len(s) >= SHORTEST_SECRET), key=len)[::-1])
+                found |= _spelled(value.get_secret_value())
+            elif isinstance(value, str) and "://" in value:
+                for place, password in _passwords(value):
+                    found |= _spelled(password)
+                    places |= {place} if len(password) < SHORTEST_SECRET else set()
+        long = {secret for secret in found if len(secret) >= SHORTEST_SECRET}
+        return tuple(sorted(long | places, key=len, reverse=True))
+
+
+def _spelled(secret: str) -> set[str]:
+    return {secret, unquote(secret), quote(secret, safe="")}
+
+
+def _passwords(url: str) -> Iterator[tuple[str, str]]:
+    """Yield the passwords in a URL, each with what stands around it and itself."""
+    for login in _LOGINS:
+        if match := login.search(url):
+            yield match[1], match[2]
+    for place, name, value in _OPTION.findall(url):
+        if unquote(name) in _SECRET_OPTIONS:
+            yield place, value

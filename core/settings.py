@@ -29,6 +29,11 @@ SPEECH_MODELS = ("gpt-transcribe", "whisper-1")
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
+_POSTGRES = (
+    "should look like postgresql://user:password@host/name, with %40 for an @ in a password"
+)
+# A further @ is one of the password's, of which the server would be told the rest as its name.
+_POSTGRES_URL = re.compile(r"\w+://([^@/]*@)?[^@?]*(\?.*)?")
 
 
 def _split(value: object) -> object:
@@ -41,6 +46,20 @@ def _check_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("should start with http:// or https://")
     return value.rstrip("/")
+
+
+def _check_postgres(value: str) -> None:
+    try:
+        from psycopg import Error, conninfo  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return  # whoever opens the database says so
+    try:
+        ports = str(conninfo.conninfo_to_dict(value).get("port", "")).split(",")
+    except (Error, ValueError):  # which may quote the password
+        raise ValueError(_POSTGRES) from None
+    are_numbers = all(not port or re.fullmatch(r"[0-9]{1,5}", port) for port in ports)
+    if not are_numbers or not _POSTGRES_URL.fullmatch(value):
+        raise ValueError(_POSTGRES)
 
 
 def _check_key(value: SecretStr) -> SecretStr:
@@ -254,6 +273,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_database(cls, value: str) -> str:
         if value.startswith(POSTGRES):
+            _check_postgres(value)
             return value
         if not value.startswith(SQLITE) or value == SQLITE:
             raise ValueError(

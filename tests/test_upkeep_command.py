@@ -107,6 +107,23 @@ async def test_a_move_that_is_killed_is_completed_by_the_next(full: Path, postgr
     assert not list(folder.glob("*.part"))
 
 
+async def test_the_last_word_holds_no_password(
+    full: Path, postgres_server: PostgresServer, postgres: str
+) -> None:
+    """However short, and wherever in the URL: it is shown with what it is to be replaced by."""
+    name = postgres.rpartition("/")[2]
+    server = f"127.0.0.1:{postgres_server.port}/{name}"
+    done = await causerie(
+        full.parent, "migrate", "--to", f"postgresql://causerie:xyz@{server}?sslpassword=zyx"
+    )
+    assert done.code == 0, done.err
+    assert f"DATABASE_URL to postgresql://causerie***{server}?*** and start" in done.out
+    given = f"postgresql://{server}?user=causerie&password=in-no-log"
+    done = await causerie(full.parent, "migrate", "--from", given, "--to", "sqlite:///b.db")
+    assert done.code == 0, done.err
+    assert f"postgresql://{server}?user=causerie&password=*** was not changed" in done.out
+
+
 async def test_a_backup_is_restored(full: Path, postgres: str) -> None:
     """Where nothing is kept; elsewhere only if that may be deleted."""
     assert (await causerie(full.parent, "backup", "b.db")).code == 0
@@ -219,6 +236,7 @@ async def test_a_disk_that_is_full_is_said(full: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["migrate", "--to", "mysql://u:in-no-log@h/n"], 2, "--to: should look like sqlite:///"),
+        (["migrate", "--to", "postgresql://u:in-no-log x@h/n"], 2, "--to: should look like"),
         (["migrate", "--from", "a.db", "--to", NOWHERE], 2, "--from: should look like sqlite:///"),
         (["migrate", "--to", NOWHERE], 1, "cannot be reached: Connection refused"),
         (["migrate", "--to", "sqlite:///causerie.db"], 1, "Both are the same database"),

@@ -17,6 +17,7 @@ from core.store.postgres_connection import (
     Connection,
     migrate,
     sound,
+    why_unreachable,
 )
 from core.store.shape import NEWEST, OLDER, Table, statements, tables
 
@@ -26,7 +27,6 @@ _BATCH = 5000
 _LOCK_MS = 3000
 # SQLSTATE, PostgreSQL 16, appendix A: a connection that broke, a server that was shut down.
 _BROKEN = ("08", "57P")
-_WRONG = "has no good URL; it should look like postgresql://user:password@host:5432/name."
 _PATIENCE = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 _READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -208,22 +208,9 @@ def connect(url: str) -> Connection:
         connection = psycopg.connect(url, row_factory=dict_row, **OPTIONS)
         connection.execute(_PATIENCE)
         connection.commit()
-    except psycopg.OperationalError as error:
-        reason = _reason(error)
-        text = _WRONG if "connection option" in reason else f"cannot be reached: {reason}."
-        raise StoreError(f"The database {text}") from None
-    except psycopg.Error:
-        raise StoreError(f"The database {_WRONG}") from None
+    except psycopg.Error as error:
+        raise StoreError(f"The database {why_unreachable(error)}") from None
     return connection
-
-
-def _reason(error: psycopg.OperationalError) -> str:
-    """Return the last thing that is said of why, which names no part of the URL but user and name.
-
-    Of a URL that was mistyped, the rest may be a part of the password.
-    """
-    reasons = [line for line in str(error).splitlines() if ": " in line] or [str(error)]
-    return reasons[-1].rpartition(": ")[2].strip()
 
 
 def _lock(connection: Connection) -> None:

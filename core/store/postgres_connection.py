@@ -34,6 +34,7 @@ _SESSION = """
     SET statement_timeout = 30000; SET synchronous_commit = on; SET client_min_messages = warning
 """
 
+_WRONG = "has no good URL; it should look like postgresql://user:password@host:5432/name."
 _UNREACHABLE = "The database cannot be reached right now; the log of the bot says why."
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -54,8 +55,7 @@ def connect(url: str) -> tuple[Connection, int]:
             "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
         ).fetchone()
     except psycopg.Error as error:
-        # It names the server, the user and the database; a password is masked by the log.
-        log.error("cannot connect: %s", " ".join(str(error).split()))  # noqa: TRY400
+        log.error("cannot connect: the database %s", why_unreachable(error))  # noqa: TRY400
         raise unreachable() from None
     return connection, row["now"] if row else 0
 
@@ -67,6 +67,19 @@ def cut(connection: Connection) -> None:
         socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
     ):
         line.shutdown(socket.SHUT_RDWR)
+
+
+def why_unreachable(error: psycopg.Error) -> str:
+    """Return why a database could not be connected to, to follow its name.
+
+    That is the last thing that is said of it, which names no part of the URL but user and name:
+    of a URL that was mistyped, the rest may be a part of the password.
+    """
+    if not isinstance(error, psycopg.OperationalError):
+        return _WRONG
+    reasons = [line for line in str(error).splitlines() if ": " in line] or [str(error)]
+    reason = reasons[-1].rpartition(": ")[2].strip()
+    return _WRONG if "connection option" in reason else f"cannot be reached: {reason}."
 
 
 def migrate(connection: Connection) -> None:

@@ -153,6 +153,28 @@ async def test_a_server_that_is_not_there_is_told_at_once() -> None:
         await open_store("postgresql://nobody@127.0.0.1:1/nothing")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p w@h/x",
+        "postgresql://h/x?user=u&password=secret%zzpw99",
+        "postgresql://u:first1234@second5678 x@h/x",
+        "postgresql://u:first1234@second5678@127.0.0.1:1/x",
+        "postgresql://u:p w@[host/x",
+        "postgresql://127.0.0.1/x?port=p%20w",
+    ],
+)
+async def test_a_url_that_cannot_be_read_is_not_quoted(
+    caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    """What is wrong with it may be a part of the password, so that only its kind is said."""
+    with pytest.raises(StoreError) as caught:
+        await open_store(url)
+    said = caplog.text + str(caught.value)
+    assert "cannot connect: the database" in said
+    assert not any(part in said for part in ("p w", "zzpw99", "first1234", "second5678"))
+
+
 async def test_a_newer_database_is_not_touched(url: str) -> None:
     """Its tables may mean something else."""
     with psycopg.connect(url) as connection:

@@ -78,6 +78,14 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
+        ("DATABASE_URL", "postgresql://u:s3 cret@h/x", "should look like postgresql://user:"),
+        ("DATABASE_URL", "postgresql://u:s3cret@[h/x", "should look like postgresql://user:"),
+        ("DATABASE_URL", "postgresql://u:s3cret@b@h/x", "should look like postgresql://user:"),
+        ("DATABASE_URL", "postgresql://u:s3cret/b@h/x", "should look like postgresql://user:"),
+        ("DATABASE_URL", "postgresql://u:12/s3cret@h/x", "should look like postgresql://user:"),
+        ("DATABASE_URL", "postgres://h/x?password=s3cret%zz", "should look like postgresql://"),
+        ("DATABASE_URL", "postgres://h/x?passwort=s3cret", "should look like postgresql://"),
+        ("DATABASE_URL", "postgres://u:s3cret\udc80@h/x", "should look like postgresql://"),
         ("OPENAI_API_KEY", "s3cret-k\u00e4se", "should be a key as its provider shows it"),
         ("OPENAI_API_KEY", "  ", "should be a key as its provider shows it"),
         ("SPEECH_API_KEY", "two s3cret", "should be a key as its provider shows it"),
@@ -141,6 +149,19 @@ def test_every_problem_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
         load(Settings)
     names = {line.partition(":")[0] for line in str(caught.value).splitlines()}
     assert names == {"ACCESS", "OWNERS", "REPLY_TOKENS"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://",
+        "postgres:///x?host=/run/postgresql",
+        "postgresql://u:p%40w?#w@a:1,b,[::1]:3/x?sslmode=require&user=a@b",
+    ],
+)
+def test_a_server_in_many_ways(url: str) -> None:
+    """A PostgreSQL database is named as its own programs take it."""
+    assert load(Settings, database_url=url).database == url
 
 
 def test_secrets_are_not_printed() -> None:
