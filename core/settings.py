@@ -6,6 +6,7 @@ import zoneinfo
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +28,9 @@ CHAT_MODELS = ("gpt-5.4-mini",)
 SPEECH_MODELS = ("gpt-transcribe", "whisper-1")
 
 
+MOST_DOLLARS = 1_000_000_000
+MOST_DAYS = 36_500
+
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 _POSTGRES = (
@@ -45,6 +49,13 @@ def _split(value: object) -> object:
 def _check_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("should start with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or not value.isprintable() or " " in value:
+        raise ValueError("should name a server, and its port if any, such as http://127.0.0.1:80")
     return value.rstrip("/")
 
 
@@ -74,7 +85,7 @@ def _micro(value: object) -> object:
         amount = Decimal(str(value).strip().removeprefix("$"))
     except InvalidOperation:
         raise ValueError("should be a number of dollars, such as 0.50") from None
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= MOST_DOLLARS:
         raise ValueError("should be a number of dollars, such as 0.50")
     return math.floor(amount * 1_000_000)
 
@@ -160,6 +171,7 @@ class Settings(BaseSettings):
     retention_days: int | None = Field(
         None,
         ge=1,
+        le=MOST_DAYS,
         description="days after which what was said is deleted, and costs lose their names; "
         "empty: never",
     )
@@ -279,6 +291,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "should look like sqlite:///causerie.db or postgresql://user:password@host/name"
             )
+        if Path(value.removeprefix(SQLITE)) == Path(":memory:"):
+            raise ValueError("should name a file, such as sqlite:///causerie.db")
         return value
 
     @property
@@ -337,6 +351,9 @@ def load(kind: type[S], **overrides: Any) -> S:  # noqa: ANN401 - any field
             Values are not repeated: they may be secrets.
     """
     try:
+        file = overrides.get("_env_file", ".env")
+        if file and Path(file).is_dir():
+            raise IsADirectoryError(file)  # which would be taken for none
         return kind(**overrides)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(".env: should be a readable file in UTF-8") from error

@@ -76,6 +76,17 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("REPLY_TOKENS", "1", "input should be greater than or equal to 16"),
         ("OPENAI_BASE_URL", "s3cret.example", "should start with http:// or https://"),
         ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
+        ("OPENAI_BASE_URL", "http://[::1", "should name a server"),
+        ("OPENAI_BASE_URL", "http://[s3cret@y", "should name a server"),
+        ("OPENAI_BASE_URL", "http://", "should name a server"),
+        ("OPENAI_BASE_URL", "https:///v1", "should name a server"),
+        ("OPENAI_BASE_URL", "http://a s3cret/", "should name a server"),
+        ("OPENAI_BASE_URL", "http://a\x1bs3cret/", "should name a server"),
+        ("OPENAI_BASE_URL", "http://h:s3cret/", "should name a server"),
+        ("OPENAI_BASE_URL", "http://h:0/", "should name a server"),
+        ("HTTP_PROXY_OPENAI", "http://u:s3cret/x@h:99999", "should name a server"),
+        ("RETENTION_DAYS", "1000000", "input should be less than or equal to 36500"),
+        ("DATABASE_URL", "sqlite:///:memory:", "should name a file"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "postgresql://u:s3 cret@h/x", "should look like postgresql://user:"),
@@ -174,3 +185,17 @@ def test_an_env_file_that_cannot_be_read_is_told() -> None:
     Path(".env").write_bytes(b"OPENAI_API_KEY=\xff\xfe")
     with pytest.raises(SettingsError, match=r"^\.env: should be a readable file in UTF-8$"):
         load(Settings)
+
+
+def test_an_env_file_that_is_a_folder_is_told() -> None:
+    """A container's engine makes one where a file is to be mounted that is not there."""
+    Path(".env").mkdir()
+    with pytest.raises(SettingsError, match=r"^\.env: should be a readable file in UTF-8$"):
+        load(Settings)
+    assert load(Settings, _env_file=None).access == "pairing"
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://u:p@h.example", "http://bot-api"])
+def test_a_server_of_the_owners(url: str) -> None:
+    """Is named by a name or a number, with or without a port."""
+    assert load(Settings, openai_base_url=url).openai_base_url == url

@@ -37,6 +37,8 @@ def test_no_limits() -> None:
         ("USER_DAILY_USD", "a lot", "should be a number of dollars"),
         ("USER_DAILY_USD", "-1", "should be a number of dollars"),
         ("USER_DAILY_USD", "inf", "should be a number of dollars"),
+        ("USER_DAILY_USD", "1e999999", "should be a number of dollars"),
+        ("USER_DAILY_USD", "1e10", "should be a number of dollars"),
         ("USER_DAILY_TOKENS", "-1", "greater than or equal to 0"),
         ("NEAR_LIMIT", "prayer", "should be memory, model"),
         ("TZ", "Mars/Olympus", "should be a time zone such as Europe/Berlin"),
