@@ -62,6 +62,41 @@ def test_the_shell_understands_it(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_an_upgrade_keeps_what_is_the_owners(tmp_path: Path) -> None:
+    """By systemd, again and again: the settings stay filled, a copy is of what was there last."""
+    programs, previous = tmp_path / "bin", tmp_path / "var/lib/private/causerie.previous"
+    env, state = tmp_path / "etc/causerie/causerie.env", previous.with_name("causerie")
+    for folder in (programs, tmp_path / "etc/systemd/system", state):
+        folder.mkdir(parents=True)
+    # What would change this machine, or ask others, does nothing but what the next line needs.
+    made = "mkdir -p $3/bin && echo '#!/bin/sh' | tee $3/bin/pip > $3/bin/uv && chmod +x $3/bin/*"
+    for name, does in (("systemctl", ""), ("git", ""), ("python3", made)):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+
+    def run(*blocks: str) -> None:
+        script = "".join(BLOCKS[block] for block in blocks)
+        subprocess.run(
+            ("sh", "-euc", re.sub(r"(?<!\S)/(?=opt/|etc/|var/)", f"{tmp_path}/", script)),
+            cwd=ROOT,
+            env={"PATH": f"{programs}:{os.environ['PATH']}"},
+            check=True,
+        )
+
+    run("install systemd")
+    assert (env.stat().st_mode & 0o777, env.read_text()[:1]) == (0o600, "#")
+    env.write_text("TELEGRAM_BOT_TOKEN=filled-in\n")
+    for version in ("first", "second"):
+        (state / "causerie.db").write_text(version)
+        (tmp_path / "opt/causerie/version").write_text(version)
+        run("upgrade systemd", "install systemd")
+        assert env.read_text() == "TELEGRAM_BOT_TOKEN=filled-in\n"
+        assert [path.name for path in previous.iterdir()] == ["causerie.db"]
+        assert (previous / "causerie.db").read_text() == version
+    run("rollback systemd")
+    assert (tmp_path / "opt/causerie/version").read_text() == "second"
+
+
 @needs_root
 async def test_a_sqlite_database_comes_back(image: Image, tmp_path: Path) -> None:
     """After a rollback the old version opens its database again."""
@@ -85,6 +120,7 @@ async def test_a_sqlite_database_comes_back(image: Image, tmp_path: Path) -> Non
     await (await open_store(path)).close()
     for name in (path, path.with_name("causerie.db.lock")):
         os.chown(name, USER, USER)
+    run("upgrade sqlite")
     run("upgrade sqlite")
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("CREATE TABLE later (id INTEGER); PRAGMA user_version = 1000")
