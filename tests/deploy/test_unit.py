@@ -7,6 +7,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.crash.ledger import Ledger
@@ -21,6 +22,8 @@ from tests.servers.postgres import PostgresServer
 
 # As `systemd-analyze security` counts: tenths, of 10 that are worst.
 MOST_EXPOSED = 15
+# What the dashboard shows of a process.
+PROCESS = re.findall(r"process_\w+", (ROOT / "deploy" / "grafana.json").read_text())
 ENV = Path("etc/causerie/causerie.env")
 analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 
@@ -49,6 +52,13 @@ def environment(text: dict[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in text.items())
 
 
+async def measured(address: str) -> set[str]:
+    """Return the names of what is measured of the process itself."""
+    url = f"http://{address}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return set(re.findall(r"^(process_\w+)", await answer.text(), re.MULTILINE))
+
+
 async def shown(machine: Machine, **wanted: str) -> None:
     """Wait until systemd says this of the service."""
     found: dict[str, str] = {}
@@ -62,11 +72,15 @@ async def shown(machine: Machine, **wanted: str) -> None:
 
 @needs_systemd
 async def test_a_service_answers_and_is_started_again(image: Image, tmp_path: Path) -> None:
-    """Killed it comes back, stopped it ends well, with something set wrong it stays down."""
+    """Killed it comes back, stopped it ends well, with something set wrong it stays down.
+
+    All that the dashboard shows of a process is measured there.
+    """
     machine = Machine(tmp_path / "machine", image)
     state = machine.root / "var" / "lib" / "private" / "causerie"
     async with World(tmp_path, Telegram()) as world:
-        machine.write(ENV, environment(settings(world)))
+        chosen = settings(world)
+        machine.write(ENV, environment(chosen))
         room = world.room()
         async with machine:
             assert await machine.call("systemd-analyze", "verify", f"/{UNITS}/{OURS[0]}") == ""
@@ -74,6 +88,7 @@ async def test_a_service_answers_and_is_started_again(image: Image, tmp_path: Pa
             said = await machine.call("systemctl", "enable", "--now", "causerie")
             assert said.startswith("Created symlink")
             await listening(world)
+            assert await measured(chosen["HEALTH_LISTEN"]) >= set(PROCESS)
             world.ask(room)
             world.ledger = Ledger(f"sqlite:///{state}/causerie.db")
             await world.settle()
