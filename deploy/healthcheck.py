@@ -14,15 +14,19 @@ SECONDS = 4.0
 
 def main() -> int:
     """Ask; return 0 if all is well."""
-    address = os.environ.get("HEALTH_LISTEN") or DEFAULT
+    asked = sys.argv[1] if sys.argv[1:] else "healthz"
+    address = (os.environ.get("HEALTH_LISTEN") or DEFAULT).strip().lower()
     if address == "off":
-        return 0
+        if asked == "healthz":
+            return 0
+        print(f"HEALTH_LISTEN is off: no /{asked} is served", file=sys.stderr)  # noqa: T201 - so it says it
+        return 1
     host, _, port = address.rpartition(":")
     # Where all addresses are listened on, this machine's own is one of them.
     host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host.strip("[]"))  # noqa: S104
     connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
     try:
-        connection.request("GET", f"/{sys.argv[1] if sys.argv[1:] else 'healthz'}")
+        connection.request("GET", f"/{asked}")
         answer = connection.getresponse()
         print(answer.read().decode())  # noqa: T201 - this is what it is for
     except (OSError, http.client.HTTPException) as error:

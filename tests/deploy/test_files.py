@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bots.settings import BotSettings
 from bots.web import serve_http
+from core.settings import load
 from tests.deploy.compose import POSTGRES, SCRIPTS, SQLITE, compose, services
 from tests.deploy.image import ROOT, steps
 
@@ -91,8 +92,16 @@ async def test_the_health_check_tells(status: int, asked: list[str], code: int, 
     routes = [web.get(path, answer) for path in ("/healthz", "/readyz")]
     async with serve_http("0.0.0.0:0", routes, setting="X") as port:
         assert await check(f"0.0.0.0:{port}", *asked) == (code, said)
+        assert await check(f" LOCALHOST:{port} ", *asked) == (code, said)
     assert (await check(f"127.0.0.1:{port}"))[0] == 1
-    assert await check("off") == (0, "")
+
+
+@pytest.mark.parametrize("value", ["off", "OFF", " Off "])
+async def test_nothing_served_is_well_but_not_known_to_be_ready(value: str) -> None:
+    """However the setting is spelled that turns it off."""
+    assert load(BotSettings, _env_file=None, health_listen=value).health_listen == "off"
+    assert await check(value) == (0, "")
+    assert await check(value, "readyz") == (1, "HEALTH_LISTEN is off: no /readyz is served")
 
 
 async def check(address: str, *asked: str) -> tuple[int, str]:
@@ -102,7 +111,7 @@ async def check(address: str, *asked: str) -> tuple[int, str]:
         *(sys.executable, "-IS", program, *asked),
         env={"HEALTH_LISTEN": address},
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await process.communicate()
     assert process.returncode is not None
