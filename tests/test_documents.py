@@ -23,6 +23,14 @@ def test_every_setting_is_in_the_example_and_in_the_readme() -> None:
         assert rows[name.upper()] == field.description
 
 
+def test_every_setting_stands_in_the_table() -> None:
+    """One row below the other; in the example, a blank line parts each from the next."""
+    table = re.findall(r"(?:^\| `[A-Z_]+` \|.*\n)+", README, re.MULTILINE)
+    assert [part.count("\n") for part in table] == [len(BotSettings.model_fields)]
+    example = (ROOT / ".env.example").read_text()
+    assert not re.findall(r"^#?[A-Z_]+=.*\n[^\n]", example, re.MULTILINE)
+
+
 def test_every_command_is_in_the_readme() -> None:
     """The README's table of commands is the table of the code."""
     rows = re.findall(r"^\| `/(\S+?)(?: (.+?))?` \| (.+?) \|", README, re.MULTILINE)
