@@ -24,6 +24,8 @@ COLUMNS = (
     "is_estimated",
 )
 PAGE = 1000
+# owasp.org/www-community/attacks/CSV_Injection, 2026-11.
+_FORMULA = ("=", "+", "-", "@")
 _CALLS = (
     "SELECT usage.id, usage.created_at, usage.person, COALESCE(person.name, ''),"
     " platform || ':' || ref, purpose, usage.model, input, cached, output, milliseconds, cost,"
@@ -36,7 +38,9 @@ _CALLS = (
 def rows(where: Path | str) -> Iterator[Values]:
     """Yield every paid call, the oldest first, in the order of COLUMNS.
 
-    Dollars are exact to the micro-dollar, and empty where the price was not known. It is read in
+    Dollars are exact to the micro-dollar, and empty where the price was not known. Texts, which
+    people may have chosen, hold only signs that can be shown, and begin with `'` where a
+    spreadsheet would take them for a formula. It is read in
     pages: whoever takes their time with what this yields keeps no bot from cleaning up.
 
     Args:
@@ -66,4 +70,11 @@ def _row(call: Values) -> Values:
     _, at, *words, milliseconds, cost, is_estimated = call
     time = datetime.fromtimestamp(at / 1000).astimezone().isoformat(timespec="seconds")
     usd = "" if cost is None else f"{cost / 1_000_000:.6f}"
-    return (time, *words, milliseconds / 1000, usd, is_estimated)
+    return (time, *map(_cell, words), milliseconds / 1000, usd, is_estimated)
+
+
+def _cell(word: object) -> object:
+    if not isinstance(word, str):
+        return word
+    text = "".join(sign for sign in word if sign.isprintable())
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -1,5 +1,6 @@
 """The ledger as rows for a spreadsheet."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.errors import StoreError
 from core.protocols import Store
 from core.store import ledger, open_store
-from core.types import Outcome, Usage
+from core.types import Outcome, Person, Usage
 from tests.core.conftest import prepared
 from tests.core.stand_ins import ANN, incoming
 from tests.servers.postgres import PostgresServer
@@ -18,9 +19,11 @@ CALLS = (
 )
 
 
-async def spend(store: Store, number: int, calls: tuple[Usage, ...] = CALLS) -> None:
+async def spend(
+    store: Store, number: int, calls: tuple[Usage, ...] = CALLS, *, person: Person = ANN
+) -> None:
     """Let somebody spend something."""
-    await store.put(incoming(number, "hi"), "command")
+    await store.put(incoming(number, "hi", person=person), "command")
     [(lease, turn)], _ = await store.lease(["desk"], 1)
     await store.finish(lease, turn, Outcome(usage=calls))  # type: ignore[arg-type]
     await store.next(lease)
@@ -53,6 +56,27 @@ async def test_every_call_is_a_row(
         ("a", 0.0, "1.234567", 0),
         ("b", 1.5, "", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t =1", "' =1"),
+        ("\x1b]0;owned\x07\x1b[31mAnn\r\n", "]0;owned[31mAnn"),
+        ("Anne-Marie = 'Ann'", "Anne-Marie = 'Ann'"),
+    ],
+)
+async def test_a_name_does_nothing(tmp_path: Path, name: str, cell: str) -> None:
+    """In a spreadsheet it is no formula, in a terminal no command; people choose it."""
+    where = tmp_path / "causerie.db"
+    store = await open_store(where)
+    await spend(store, 1, person=dataclasses.replace(ANN, name=name))
+    await store.close()
+    assert {row[ledger.COLUMNS.index("name")].lstrip() for row in ledger.rows(where)} == {cell}
 
 
 def test_where_there_is_none_that_is_told(tmp_path: Path, postgres_server: PostgresServer) -> None:
