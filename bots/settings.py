@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import os
 import re
 from collections.abc import Iterator
 from typing import Annotated
@@ -31,6 +32,8 @@ Range = Annotated[Shards | None, NoDecode, BeforeValidator(Shards.read)]
 _LOGINS = (re.compile(r"://[^:/@\s]*(:([^/@\s]+)@)"), re.compile(r"://[^:/?#@\s]*(:([^/?#\s]+)@)"))
 _OPTION = re.compile(r"[?&](([^=&\s]+)=([^&\s]+))")
 _SECRET_OPTIONS = {"password", "sslpassword"}  # libpq 17, 34.1.2
+# opentelemetry.io/docs/specs/otel/protocol/exporter, 2026-11.
+_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP(_[A-Z]+)?_HEADERS")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # Bot API 10.1, setWebhook.secret_token
 _WEBHOOK_PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 _WEBHOOK = "should look like https://bot.example.org/telegram"
@@ -164,6 +167,7 @@ class BotSettings(Settings):
     def secrets(self) -> tuple[str, ...]:
         """Every key, and the passwords within URLs, however they are spelled; the longest first.
 
+        With what OpenTelemetry, which has settings of its own, is to show a collector of traces.
         None of them belongs into a log or onto a screen. A short password is one with what stands
         around it in its URL.
         """
@@ -176,8 +180,17 @@ class BotSettings(Settings):
                 for place, password in _passwords(value):
                     found |= _spelled(password)
                     places |= {place} if len(password) < SHORTEST_SECRET else set()
+        for header in _headers():
+            found |= _spelled(header) | _spelled(header.partition("=")[2].strip())
         long = {secret for secret in found if len(secret) >= SHORTEST_SECRET}
         return tuple(sorted(long | places, key=len, reverse=True))
+
+
+def _headers() -> Iterator[str]:
+    """Yield the headers of traces, each as `name=value`, or as it was mistyped: that is logged."""
+    for name, value in os.environ.items():
+        if _HEADERS.fullmatch(name):
+            yield from map(str.strip, value.split(","))
 
 
 def _spelled(secret: str) -> set[str]:
