@@ -119,6 +119,7 @@ class Health:
             async with asyncio.timeout(self._seconds):
                 # One question at a time, however many ask, and however long it takes.
                 depth = await asyncio.shield(self._ask())
+                wrong = "" if depth.is_writable else "stores nothing"
         except TimeoutError:
             wrong = f"does not answer within {self._seconds:g} s"
         except StoreError:

@@ -39,6 +39,7 @@ class Depth:
         outbox: Texts that are still to go out.
         dead: Messages that were given up.
         holds: Amounts set aside for calls under way.
+        is_writable: More can be stored; seen to only where that has failed before.
     """
 
     waiting: int
@@ -46,3 +47,4 @@ class Depth:
     outbox: int
     dead: int
     holds: int
+    is_writable: bool = True

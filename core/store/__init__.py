@@ -1,6 +1,7 @@
 """What must survive a crash: `open_store` gives the Store that a URL names."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -71,6 +72,7 @@ class DatabaseStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._has_failed = False  # to store something, and not been seen to succeed since
         self._tell = database.tell
         self.watch = database.watch
         self.lead = database.lead
@@ -81,13 +83,13 @@ class DatabaseStore:
     async def _run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        with _measured():
+        with self._noted(), _measured():
             return await self._database.run(job, *args, **kwargs)
 
     async def _run_unsynced(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        with _measured():
+        with self._noted(), _measured():
             return await self._database.run_unsynced(job, *args, **kwargs)
 
     async def _read(
@@ -95,6 +97,16 @@ class DatabaseStore:
     ) -> T:
         with _measured():
             return await self._database.read(job, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except LeaseLostError:
+            raise
+        except StoreError:
+            self._has_failed = True
+            raise
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(inbox.put, incoming, kind)
@@ -274,7 +286,12 @@ class DatabaseStore:
         return await self._read(totals.totals, by, since, person, chat)
 
     async def depth(self) -> Depth:
-        return await self._read(depths.depth)
+        found = await self._read(depths.depth)
+        if self._has_failed:
+            with contextlib.suppress(StoreError):
+                await self._run(depths.probe)
+                self._has_failed = False
+        return dataclasses.replace(found, is_writable=not self._has_failed)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,20 @@
-"""The transaction of whoever watches: how much waits.
+"""The transactions of whoever watches: how much waits, and can anything be stored?
 
-A plain function of a transaction; see `core.protocols.Store` for what it promises.
+Plain functions of a transaction; see `core.protocols.Store` for what `depth` promises.
 """
 
 from core.kept import Depth
 from core.store.tx import Tx
 from core.types import MOST_FAILURES
+
+
+def probe(tx: Tx) -> None:
+    """Store something that nobody reads."""
+    tx.run(
+        "INSERT INTO chore (name, at) VALUES ('probed', ?)"
+        " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        tx.now,
+    )
 
 
 def depth(tx: Tx) -> Depth:

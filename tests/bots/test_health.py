@@ -15,8 +15,12 @@ from bots.settings import BotSettings
 from core.errors import SettingsError, StoreError
 from core.settings import load
 from core.store import open_store
+from tests.core.conftest import prepared
 from tests.core.house import Faulty
+from tests.core.stand_ins import incoming
+from tests.core.test_sqlite import of
 from tests.numbers import Numbers
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -97,6 +101,46 @@ async def test_a_store_that_fails_is_not_ready(fault: Faulty) -> None:
             async with session.get("/metrics") as answer:
                 assert answer.status == 200
                 assert not Numbers(await answer.text()).is_known("queue_messages")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_a_store_that_can_only_be_read_is_not_ready(
+    tmp_path: Path, postgres_server: PostgresServer, kind: str
+) -> None:
+    """As on a full disk, or a server that follows another; it is again once that is over."""
+    where: Path | str = tmp_path / "read.db"
+    name = await prepared(postgres_server) if kind == "postgres" else ""
+    if name:
+        where = postgres_server.url(name)
+    store = await open_store(where)
+
+    async def set_read_only(value: str) -> None:
+        if not name:
+            await of(store)._connection.execute(f"PRAGMA query_only = {value}")
+            return
+        postgres_server.admin(
+            f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}'
+        )
+        postgres_server.restart()
+
+    async def ask(session: aiohttp.ClientSession) -> tuple[int, str]:
+        async with session.get("/readyz") as answer:
+            return answer.status, (await answer.json())["checks"]["store"]
+
+    health = Health(store, seconds=10.0)
+    async with served(health) as session:
+        with health.started():
+            await set_read_only("on")
+            with pytest.raises(StoreError):
+                await store.put(incoming(1, "hi"), "message")
+            assert [await ask(session) for _ in range(2)] == [(503, "stores nothing")] * 2
+            async with session.get("/metrics") as answer:
+                assert Numbers(await answer.text())("queue_messages") == 0
+            await set_read_only("off")
+            assert await ask(session) == (200, "ok")
+            assert await store.put(incoming(1, "hi"), "message")
+            assert await ask(session) == (200, "ok")
+    await store.close()
 
 
 async def test_a_store_that_hangs_is_asked_once(fault: Faulty) -> None:
