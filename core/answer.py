@@ -1,6 +1,7 @@
 """One answer of the model: a prompt in, a growing text and its usage out."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,14 @@ class Prompt:
         models: The preferred one, then its fallbacks.
         limit: Most tokens of the reply.
         predicted: Its own size, in reference tokens.
+        factor: Tokens of any of the models for a reference token, at most, as far as is known.
     """
 
     messages: tuple[Message, ...]
     models: Sequence[str]
     limit: int
     predicted: int
+    factor: float = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,7 +151,10 @@ class Answer:
         """
         prompt = self.prompt
         await self.purse.hold(
-            prompt.models, prompt=prompt.predicted, reply=prompt.limit, spent=self.usage
+            prompt.models,
+            prompt=math.ceil(prompt.predicted * prompt.factor),
+            reply=prompt.limit,
+            spent=self.usage,
         )
 
     def _enter(self, call: Usage) -> None:

@@ -143,6 +143,7 @@ class Memory:
                 models=names,
                 limit=budget.reply,
                 predicted=_sum(messages) + tokens.PRIMER_TOKENS,
+                factor=self._windows.factor(names),
             ),
             budget=budget,
             asked=shown,
@@ -250,6 +251,7 @@ class Memory:
             models=recalled.prompt.models,
             limit=budget.reply,
             predicted=_sum(messages) + tokens.PRIMER_TOKENS,
+            factor=recalled.prompt.factor,
         )
         return Answer(prompt=prompt, purse=purse, purpose="summary")
 

@@ -138,7 +138,7 @@ class Purse:
 
         Args:
             names: The models that may be asked.
-            prompt: Its tokens, as we count them.
+            prompt: Its tokens, as we count them for these models.
             reply: Most tokens of it.
             spent: Earlier calls of the same work that are not settled yet.
 

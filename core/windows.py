@@ -81,6 +81,10 @@ class Windows:
             reply=int(reply * self._replies.get(name, 1.0)),
         )
 
+    def factor(self, names: Sequence[str]) -> float:
+        """Return how many tokens any of some models needs for a reference token, at most."""
+        return max(self._calibration(name).factor for name in names)
+
     def tighten(self, names: Sequence[str], *, predicted: int) -> bool:
         """Use less of the models' budget for now: one of them found a prompt too long.
 

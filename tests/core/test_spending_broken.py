@@ -186,3 +186,31 @@ async def test_recordings_count_against_a_limit_in_tokens(store: Store) -> None:
     assert ["would exceed" in text for text in texts] == [False, True, True]
     assert len(house.transcriber.heard) == 1
     assert await budget(store) == (700, 0)
+
+
+async def test_a_model_that_needs_more_tokens_than_we_count(store: Store) -> None:
+    """What was learned of it is held, so that it does not exceed a limit by as much."""
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        yield Delta(text="ok")
+        size = sum(message.tokens for message in prompt)
+        yield Usage(purpose="chat", model=models[0], input=size * 3, output=1)
+
+    cap = 20_000
+    house = House(
+        store=store,
+        model=StandInModel(script),
+        models=("mistral",),
+        caps={("user", "day", "tokens"): cap},
+        context_tokens=16_384,
+    )
+    await house.memory.learn(
+        [Usage(purpose="chat", model="mistral", input=3000, output=1, predicted=1000)]
+    )
+    async with house.running():
+        for _ in range(4):
+            await house.ask("word " * 3000)
+    found = await store.totals("all")
+    assert 8_000 < found[0].input < cap
