@@ -144,7 +144,7 @@ async def test_a_signal_breaks_it_off_in_good_order(
     """In a line, with nothing left behind."""
     process = await begun(full.parent, "migrate", "--to", postgres, until="copying message")
     with suppress(ProcessLookupError):
-        process.send_signal(number)
+        os.kill(process.pid, number)
     _, err = await asyncio.wait_for(process.communicate(), START_SECONDS)
     if process.returncode == 1:
         assert err.decode().splitlines()[-1] == "causerie: Broken off; it can be run again."
@@ -167,7 +167,8 @@ async def test_a_second_signal_ends_it_at_once(full: Path, postgres: str) -> Non
             while not execute(postgres, WAITING):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             while process.returncode is None:
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
                 await asyncio.sleep(0.1)
     assert process.returncode == -signal.SIGTERM
     assert contents(postgres) == contents(full)

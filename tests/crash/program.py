@@ -1,6 +1,7 @@
 """The program as a process of its own, which a test starts, stops and kills."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -87,8 +88,13 @@ class Program:
         await self.wait()
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._running.send_signal(number)
+        """Send it a signal, if it runs.
+
+        Not by its own method, which looks whether it has ended, and so may learn its exit code
+        before asyncio does, which then knows none.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._running.pid, number)
 
     async def wait(self, *, seconds: float = START_SECONDS) -> int:
         """Wait for its end; return its exit code, negative for a signal.
