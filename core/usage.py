@@ -29,7 +29,6 @@ TOKENS_A_SECOND = 40
 Prices = Callable[[str], Price | None]
 Caps = Mapping[tuple[Scope, Span, Unit], int]
 
-SCOPES: tuple[Scope, ...] = ("user", "chat", "all")
 SPANS: tuple[Span, ...] = ("day", "month")
 _WHOSE = {"user": "your limit", "chat": "the limit of this chat", "all": "my limit for everybody"}
 _SPAN = {"day": "today", "month": "this month"}

@@ -81,16 +81,13 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> 
     """Add to the history what was said behind its first `total` tokens."""
     answered = turn.id if outcome.replaces is None else outcome.replaces
     history = outcome.history
-    if outcome.replaces is not None and not tx.one(
-        "SELECT 1 FROM inbox WHERE id = ? AND body <> ''", answered
-    ):
-        history = ()  # whoever asked it had everything of theirs deleted meanwhile
-    if outcome.replaces is not None and tx.run(
-        "DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered
-    ):
-        # It was the newest turn; what is gone does not go on to fill the window.
-        [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
-        total = max(row["start"], last["total"] or 0)
+    if outcome.replaces is not None:
+        if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND body <> ''", answered):
+            history = ()  # whoever asked it had everything of theirs deleted meanwhile
+        if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
+            # It was the newest turn; what is gone does not go on to fill the window.
+            [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
+            total = max(row["start"], last["total"] or 0)
     rows: list[object] = []
     for message in history:
         total += message.tokens
