@@ -1,6 +1,7 @@
 """The beginning of the path: what people write is stored, and only then is the platform told."""
 
 import logging
+from dataclasses import replace
 
 from core import commands, metrics
 from core.access import Access
@@ -53,3 +54,12 @@ class Intake:
     async def seen(self, platform: str) -> list[Seen]:
         """Return every chat of a platform, the most recently used first."""
         return await self._store.seen(platform)
+
+
+def followed(message: Incoming, by: Incoming) -> Incoming:
+    """Return a message, of which more follows if who wrote it wrote the next one that came, too.
+
+    What came together is answered together, however long it takes to be stored one by one.
+    """
+    is_partial = message.is_partial or message.person.id == by.person.id
+    return replace(message, is_partial=is_partial)

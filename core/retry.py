@@ -52,9 +52,8 @@ def pause(failure: Failure, attempt: int, *, backoff_seconds: float) -> float | 
         backoff_seconds: Longest wait after the first attempt; five times as long after the
             second. The wait is drawn at random from the last third below that.
     """
-    if failure.cause == "empty" or failure.is_silent:
-        attempt += 1
-    if not failure.is_transient or attempt >= MAX_ATTEMPTS:
+    counted = attempt + (failure.cause == "empty" or failure.is_silent)
+    if not failure.is_transient or counted >= MAX_ATTEMPTS:
         return None
     if failure.retry_after is not None:
         return failure.retry_after if failure.retry_after <= MAX_WAIT_SECONDS else None

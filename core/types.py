@@ -151,7 +151,7 @@ class Incoming:
             plain spelling, `/name arguments`.
         message: The platform's id of the message, to reply to.
         sent_at: Milliseconds since 1970, by the platform's clock.
-        is_partial: The client probably split a longer text here, so more is about to follow.
+        is_partial: More is about to follow: a client splits long texts, or the next has come, too.
         is_alone: The platform waits for an answer to just this message.
         unreadable: What it holds that cannot be read yet, in words ("a picture"), or empty.
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -15,6 +16,7 @@ import discord
 from bots.discord.backpressure import hold_back
 from bots.discord.incoming import MALFORMED, User, from_message
 from core.errors import StoreError
+from core.intake import followed
 from core.protocols import Inbox
 from core.types import Chat, Incoming, Seen
 
@@ -330,7 +332,10 @@ class Listening:
                 incoming = self._read(message)
             missed.extend(filter(None, [incoming]))
         receive, ref = self._inbox.receive, seen.chat.ref
-        return [_Event(ref=ref, store=partial(receive, found)) for found in reversed(missed)]
+        missed.reverse()
+        said = [followed(found, by=later) for found, later in itertools.pairwise(missed)]
+        said += missed[-1:]
+        return [_Event(ref=ref, store=partial(receive, found)) for found in said]
 
 
 async def _store_in_order(events: Sequence[_Event]) -> None:

@@ -1,10 +1,12 @@
 """Long polling that confirms an update only once it is stored."""
 
 import asyncio
+import itertools
 import json
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +17,7 @@ from bots.telegram.menu import Menu, MenuEntry
 from bots.telegram.transport import seconds
 from bots.telegram.updates import ALLOWED, Pauses, Read, insist, read, reason, store
 from core.errors import StoreError
+from core.intake import followed
 from core.protocols import Inbox
 
 log = logging.getLogger(__name__)
@@ -177,5 +180,9 @@ class Polling:
 
 
 async def _store_in_order(messages: Sequence[Read], inbox: Inbox) -> None:
-    for message in messages:
-        await store(message, inbox)
+    for message, following in itertools.zip_longest(messages, messages[1:]):
+        if following and not following.is_edit:
+            said = followed(message.incoming, by=following.incoming)
+            await store(replace(message, incoming=said), inbox)
+        else:
+            await store(message, inbox)

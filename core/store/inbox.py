@@ -14,7 +14,6 @@ from pydantic_core import PydanticSerializationError
 from core.store.tx import Row, Tx
 from core.types import Chat, Incoming, Kind, Seen
 
-MERGE_MS = 20  # messages of one poll, stored one after the other, are one turn
 PARTIAL_MS = 1_000  # the rest of a split paste follows within a second; no wait is prolonged more
 
 BODY = TypeAdapter(Incoming)
@@ -22,7 +21,7 @@ BODY = TypeAdapter(Incoming)
 
 def put(tx: Tx, incoming: Incoming, kind: Kind) -> bool:
     """Store a message unless its event is known; make its chat ready when it is idle."""
-    soon = tx.now + (PARTIAL_MS if incoming.is_partial else MERGE_MS if kind == "message" else 0)
+    soon = tx.now + (PARTIAL_MS if incoming.is_partial else 0)
     row = _chat(tx, incoming, soon)
     stored = tx.run(
         "INSERT INTO inbox (platform, event, chat_id, person, kind, message, body, ready_at)"

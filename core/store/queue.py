@@ -240,8 +240,11 @@ def _next_turn(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing 
         held.chat_id,
         MOST_MERGED,
     )
-    if not rows or rows[-1]["ready_at"] > tx.now:
-        _let_go(tx, held, rows[-1]["ready_at"] if rows else None)
+    if not rows:
+        _let_go(tx, held, None)
+        return None
+    if len(rows) < MOST_MERGED and rows[-1]["ready_at"] > tx.now:
+        _let_go(tx, held, rows[-1]["ready_at"])
         return None
     mine = _first(rows)
     stops = _stops(tx, held, rows, rows[len(mine) :])

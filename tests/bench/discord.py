@@ -44,7 +44,7 @@ COLUMNS = (
     MEMORY,
 )
 LEGEND = """
-asked:   asked by a person -> request at the model (ours: stored, fsynced; 20 ms for bursts)
+asked:   asked by a person -> request at the model (ours: stored, fsynced)
 visible: first token -> first text in the channel;  final: last token -> whole text in it
 """
 

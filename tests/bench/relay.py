@@ -35,7 +35,7 @@ COLUMNS = (
 )
 LEGEND = """
 confirmed: asked by a person -> Telegram hears that the bot has it (ours: stored, fsynced)
-asked:     asked by a person -> request at the model (ours: includes 20 ms for split messages)
+asked:     asked by a person -> request at the model
 visible:   first token -> first text in the chat;  final: last token -> whole text in the chat
 """
 

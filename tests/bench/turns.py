@@ -3,9 +3,9 @@
 Run as `python -m tests.bench turns`. 200 people ask one after the other, each as soon as the last
 answer stands; what is measured is our own: intake, lease, memory, budgets, commit, outbox. Then
 messages come at random, half as many a second, and what is measured is how long after a message
-is stored the model is asked; 20 ms of it are left for what belongs to the same message. Both
-databases wait for the disk, and run in turns on the same machine; how long the disk lets a small
-file of our own wait meanwhile is measured, too, since nothing is faster than that.
+is stored the model is asked. Both databases wait for the disk, and run in turns on the same
+machine; how long the disk lets a small file of our own wait meanwhile is measured, too, since
+nothing is faster than that.
 """
 
 import argparse

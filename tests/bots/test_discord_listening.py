@@ -106,6 +106,7 @@ async def test_what_came_while_it_was_away_is_caught_up(
         *(f"missed {number}" for number in range(0, 150, 10)),
         "now",
     ]
+    assert {m.text for m in new if not m.is_partial} <= {"missed 149", "missed 140", "now"}
 
 
 async def test_roles_of_missed_messages_are_learned(

@@ -103,6 +103,20 @@ async def test_messages_of_a_chat_are_stored_one_after_the_other(
     assert [text for text in inbox.texts if text[0] == "A"] == ["Ann 0", "Ann 1", "Ann 2"]
 
 
+async def test_what_comes_together_is_said_to_be_followed(telegram_server: TelegramServer) -> None:
+    """By the next message of the same person, so that both can be one turn; not by an edit."""
+    ann, bob = (telegram_server.user(name) for name in ("Ann", "Bob"))
+    group = telegram_server.group("Friends", [ann, bob])
+    for person, text in ((ann, "one"), (ann, "two"), (bob, "three"), (ann, "four")):
+        said = group.say(person, f"@causerie_bot {text}")
+    group.edit(said, "@causerie_bot five")
+    telegram_server.private(ann).say(ann, "elsewhere")
+    inbox = Inbox()
+    async with listening(telegram_server, inbox):
+        await until(lambda: inbox.edits and "elsewhere" in inbox.texts)
+    assert [message.text for message in inbox.messages if message.is_partial] == ["one"]
+
+
 async def test_an_unreadable_update_is_set_aside(
     telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,7 +28,7 @@ BOB = Person(id="desk:2", name="Bob")
 CHAT = Chat(platform="desk", ref="1", is_private=True)
 GROUP = Chat(platform="desk", ref="-7", is_private=False, title="Family")
 
-# Longer than any lease, merge window or back-off lasts.
+# Longer than any lease or back-off lasts.
 LONG = 61.0
 
 Script = Callable[[Sequence[Message], Sequence[str]], AsyncIterator[ModelEvent]]

@@ -20,16 +20,16 @@ async def put(
 
 
 async def take(
-    store: Store, clock: StandInClock, *, seconds: float = 0.02
+    store: Store, clock: StandInClock, *, seconds: float = 0
 ) -> tuple[Lease, Outgoing | Turn]:
-    """Lease the only chat that is ready, after the time that merging takes."""
+    """Lease the only chat that is ready, after some time."""
     clock.move(seconds)
     [(lease, work)], _ = await store.lease(["desk"], 9)
     return lease, work
 
 
 async def take_turn(
-    store: Store, clock: StandInClock, *, seconds: float = 0.02
+    store: Store, clock: StandInClock, *, seconds: float = 0
 ) -> tuple[Lease, Turn]:
     """Lease the only chat that is ready; a turn waits in it."""
     lease, work = await take(store, clock, seconds=seconds)

@@ -32,6 +32,7 @@ async def remember(
 
 async def leased(store: Store, clock: StandInClock) -> tuple[Lease, Turn]:
     """Lease the chat with a new message; return its turn, too."""
+    clock.move(0.001)
     await put(store, clock())
     return await take_turn(store, clock)
 
