@@ -8,7 +8,7 @@ from core.errors import AccessError
 from core.markdown import plain
 from core.people import Pairing
 from core.protocols import Store
-from core.types import Incoming, Notice, Person, Turn
+from core.types import Chat, Incoming, Notice, Person, Turn
 
 Mode = Literal["pairing", "open", "closed"]
 
@@ -47,6 +47,10 @@ class Access:
     def is_owner(self, person: str) -> bool:
         """Say whether somebody, by id, is an owner."""
         return person in self.owners
+
+    def names(self, chat: Chat) -> bool:
+        """Say whether the settings let everybody in a chat talk."""
+        return chat.id in self._allowed
 
     async def may(self, incoming: Incoming, *, status: str | None = None) -> bool:
         """Say whether whoever wrote a message may talk to the bot, in its chat.

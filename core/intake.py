@@ -51,6 +51,13 @@ class Intake:
         """Let a message that was taken in wait in another chat, if nobody has begun with it."""
         await self._store.move(incoming)
 
+    async def rename(self, chat: Chat, ref: str) -> None:
+        """Let a chat be known by another ref, with all that is remembered of it."""
+        if await self._store.rename(chat, ref):
+            log.info("chat %s is %s now", chat.id, replace(chat, ref=ref).id)
+            if self._access.names(chat):
+                log.warning("ALLOWED should name the latter, too")
+
     async def seen(self, platform: str) -> list[Seen]:
         """Return every chat of a platform, the most recently used first."""
         return await self._store.seen(platform)

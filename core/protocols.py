@@ -43,6 +43,9 @@ class Inbox(Protocol):
     async def move(self, incoming: Incoming) -> None:
         """Let a message that was taken in wait in another chat, if nobody has begun with it."""
 
+    async def rename(self, chat: Chat, ref: str) -> None:
+        """Note that the platform gave a chat another ref; what is remembered of it stays."""
+
     async def seen(self, platform: str) -> list[Seen]:
         """Return a platform's chats, the newest first, to ask it for what came since in each."""
 
@@ -168,11 +171,11 @@ class Store(Protocol):
     async def move(self, incoming: Incoming) -> bool:
         """Let a message, known by its event, wait in another chat, if no work on it has begun."""
 
-    async def seen(self, platform: str) -> list[Seen]:
-        """Return every chat with the time of its newest message, the newest first.
+    async def rename(self, chat: Chat, ref: str) -> bool:
+        """Let a chat have another ref; False if it is not known, or the ref is."""
 
-        Messages that are alone do not move that time: they may overtake others.
-        """
+    async def seen(self, platform: str) -> list[Seen]:
+        """Return every chat with the time of its newest message not alone, the newest first."""
 
     async def stop(self, chat: Chat) -> None:
         """Let whoever works on a chat know that its turn is to end, in whatever process."""
@@ -232,10 +235,7 @@ class Store(Protocol):
     async def heard(
         self, lease: Lease, turn: Turn, index: int, transcript: Transcript, *, hold: str = ""
     ) -> None:
-        """Keep the transcript of message `index`, so that a retry does not pay for it again.
-
-        What it cost takes the place of what was held.
-        """
+        """Keep a transcript of message `index`, with its cost: a retry does not pay it again."""
 
     async def posted(self, reply: int, part: int, ref: str) -> None:
         """Keep the platform's id of a posted part of a reply, by its key; see `Reply`."""

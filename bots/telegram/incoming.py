@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import telegram
 
@@ -84,6 +85,16 @@ def incoming(update: telegram.Update, me: telegram.User) -> Incoming | None:
         is_partial=_length(text) >= PARTIAL_LENGTH or bool(message.media_group_id),
         unreadable=unreadable,
     )
+
+
+def renamed(message: telegram.Message) -> tuple[Chat, str] | None:
+    """Return a group that became a supergroup, and the id it has now; it is said in both."""
+    chat = _chat(message, is_private=False)
+    if isinstance(message.migrate_to_chat_id, int):
+        return chat, str(message.migrate_to_chat_id)
+    if isinstance(message.migrate_from_chat_id, int):
+        return replace(chat, ref=str(message.migrate_from_chat_id)), chat.ref
+    return None
 
 
 def _chat(message: telegram.Message, *, is_private: bool) -> Chat:

@@ -15,7 +15,7 @@ from telegram.request import BaseRequest
 
 from bots.telegram.menu import Menu, MenuEntry
 from bots.telegram.transport import seconds
-from bots.telegram.updates import ALLOWED, Pauses, Read, insist, read, reason, store
+from bots.telegram.updates import ALLOWED, Found, Pauses, Read, insist, read, reason, store
 from core.errors import StoreError
 from core.intake import followed
 from core.protocols import Inbox
@@ -146,15 +146,15 @@ class Polling:
             self._next_complaint = now + CONFLICT_EVERY
             log.warning(_RIVALS[is_webhook])
 
-    async def _store(self, messages: Sequence[Read], inbox: Inbox) -> None:
+    async def _store(self, messages: Sequence[Found], inbox: Inbox) -> None:
         """Have a batch stored: each chat's in order, all chats at once.
 
         A database that works side by side would not keep the order of what is handed over at
         once. What it had already taken in when it failed it knows at the next attempt.
         """
-        chats: dict[str, list[Read]] = {}
+        chats: dict[str, list[Found]] = {}
         for message in messages:
-            chats.setdefault(message.incoming.chat.ref, []).append(message)
+            chats.setdefault(message.ref, []).append(message)
         while chats:
             steps = [_store_in_order(chat, inbox) for chat in chats.values()]
             results = await asyncio.gather(*steps, return_exceptions=True)
@@ -179,10 +179,13 @@ class Polling:
             await self._pauses.wait("updates without ids")
 
 
-async def _store_in_order(messages: Sequence[Read], inbox: Inbox) -> None:
+async def _store_in_order(messages: Sequence[Found], inbox: Inbox) -> None:
     for message, following in itertools.zip_longest(messages, messages[1:]):
-        if following and not following.is_edit:
-            said = followed(message.incoming, by=following.incoming)
-            await store(replace(message, incoming=said), inbox)
-        else:
-            await store(message, inbox)
+        await store(_announced(message, following), inbox)
+
+
+def _announced(message: Found, following: Found | None) -> Found:
+    """Let a message say whether its writer's next one came with it."""
+    if not isinstance(message, Read) or not isinstance(following, Read) or following.is_edit:
+        return message
+    return replace(message, incoming=followed(message.incoming, by=following.incoming))

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import telegram
 
-from bots.telegram.incoming import incoming
+from bots.telegram.incoming import incoming, renamed
 from bots.telegram.transport import seconds
 from core.errors import SettingsError
 from core.protocols import Inbox
-from core.types import Incoming
+from core.types import Chat, Incoming
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ _CORE = (
     "is_topic_message",
     "message_thread_id",
     "media_group_id",
+    "migrate_from_chat_id",
+    "migrate_to_chat_id",
     "text",
     "caption",
 )
@@ -77,6 +79,22 @@ class Read:
 
     incoming: Incoming
     is_edit: bool
+
+    @property
+    def ref(self) -> str:
+        """The chat it belongs to, for their order."""
+        return self.incoming.chat.ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """A group that became a supergroup, which has another id: `ref`."""
+
+    chat: Chat
+    ref: str
+
+
+Found = Read | Renamed
 
 
 @dataclass(slots=True)
@@ -111,7 +129,7 @@ class Pauses:
         self.failures = 0
 
 
-def read(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
+def read(raw: Any, me: telegram.User) -> Found | None:  # noqa: ANN401 - JSON
     """Return the message in one update, if it is for us; one that cannot be read is set aside."""
     try:
         return _found(raw, me)
@@ -125,14 +143,16 @@ def read(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
     return found
 
 
-def _found(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
+def _found(raw: Any, me: telegram.User) -> Found | None:  # noqa: ANN401 - JSON
     update = telegram.Update.de_json(raw)
     _check(update)
+    if update.message and (found := renamed(update.message)):
+        return Renamed(chat=found[0], ref=found[1])
     message = incoming(update, me)
     return Read(incoming=message, is_edit=update.message is None) if message else None
 
 
-def _rest(raw: Any, me: telegram.User) -> Read | None:  # noqa: ANN401 - JSON
+def _rest(raw: Any, me: telegram.User) -> Found | None:  # noqa: ANN401 - JSON
     """Return what a message says without those fields of it that cannot be read, if anything."""
     found = None
     with suppress(*_MALFORMED):
@@ -160,13 +180,15 @@ def _check(update: telegram.Update) -> None:
         raise TypeError
 
 
-async def store(message: Read, inbox: Inbox) -> None:
+async def store(message: Found, inbox: Inbox) -> None:
     """Hand a message to the inbox.
 
     Raises:
         StoreError: It is not stored; to be handed over again.
     """
-    if message.is_edit:
+    if isinstance(message, Renamed):
+        await inbox.rename(message.chat, message.ref)
+    elif message.is_edit:
         await inbox.amend(message.incoming)
     else:
         await inbox.receive(message.incoming)

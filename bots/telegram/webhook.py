@@ -27,7 +27,7 @@ from aiohttp import ClientError, web
 from bots.telegram.menu import MenuEntry
 from bots.telegram.payload import parse
 from bots.telegram.registration import Hook, Registration
-from bots.telegram.updates import Pauses, Read, read, store
+from bots.telegram.updates import Found, Pauses, read, store
 from bots.web import serve_http
 from core.errors import StoreError
 from core.protocols import Inbox
@@ -136,7 +136,7 @@ class Webhook:
         return hmac.compare_digest(given, self._hook.secret.encode())
 
     async def _store(
-        self, message: Read, inbox: Inbox, broken: "asyncio.Future[None]"
+        self, message: Found, inbox: Inbox, broken: "asyncio.Future[None]"
     ) -> web.Response:
         """Answer once a message is stored, or is not; what is no failure of the store is a bug."""
         task = asyncio.create_task(self._in_turn(message, inbox))
@@ -156,9 +156,9 @@ class Webhook:
         self._storage.end()
         return web.Response()
 
-    async def _in_turn(self, message: Read, inbox: Inbox) -> None:
+    async def _in_turn(self, message: Found, inbox: Inbox) -> None:
         """Store a message after those of its chat that came before it."""
-        turn = self._turns.setdefault(message.incoming.chat.ref, asyncio.Lock())
+        turn = self._turns.setdefault(message.ref, asyncio.Lock())
         try:
             async with asyncio.timeout(STORE_SECONDS), turn:
                 await store(message, inbox)

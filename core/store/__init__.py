@@ -120,6 +120,9 @@ class DatabaseStore:
     async def move(self, incoming: Incoming) -> bool:
         return await self._run(inbox.move, incoming)
 
+    async def rename(self, chat: Chat, ref: str) -> bool:
+        return await self._run(inbox.rename, chat, ref)
+
     async def seen(self, platform: str) -> list[Seen]:
         return await self._read(inbox.seen, platform)
 

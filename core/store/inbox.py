@@ -88,6 +88,20 @@ def move(tx: Tx, incoming: Incoming) -> bool:
     return True
 
 
+def rename(tx: Tx, chat: Chat, ref: str) -> bool:
+    """Let a chat have another ref, unless one has it; who was admitted there stays so."""
+    if not tx.run(
+        "UPDATE chat SET ref = ? WHERE platform = ? AND ref = ?"
+        " AND NOT EXISTS (SELECT 1 FROM chat WHERE platform = ? AND ref = ?)",
+        *(ref, chat.platform, chat.ref, chat.platform, ref),
+    ):
+        return False
+    place = replace(chat, ref=ref).id
+    tx.run("UPDATE admitted SET place = ? WHERE place = ?", place, chat.id)
+    tx.run("UPDATE admitted SET id = ? WHERE id = ?", place, chat.id)
+    return True
+
+
 def seen(tx: Tx, platform: str) -> list[Seen]:
     """Return every chat with the time of its newest message, the newest first."""
     waiting: dict[int, list[str]] = defaultdict(list)

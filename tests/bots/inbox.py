@@ -14,6 +14,7 @@ class Inbox:
         messages: What was taken in, each once.
         edits: What was said to be edited.
         deleted: What was said to be deleted: the chat's ref and the message.
+        renamed: Which chats have another ref now: the old one and the new.
         known: What `seen` returns.
         looks: How often that was asked for.
         then: Awaited with every message that was taken in; None for nothing.
@@ -30,6 +31,7 @@ class Inbox:
         self.messages: list[Incoming] = []
         self.edits: list[Incoming] = []
         self.deleted: list[tuple[str, str]] = []
+        self.renamed: list[tuple[str, str]] = []
         self.known = known or []
         self.looks = 0
         self.then = then
@@ -57,6 +59,11 @@ class Inbox:
         """Put what was taken in somewhere else."""
         await self._meet_fault()
         self.messages = [incoming if m.event == incoming.event else m for m in self.messages]
+
+    async def rename(self, chat: Chat, ref: str) -> None:
+        """Note that a chat has another ref."""
+        await self._meet_fault()
+        self.renamed.append((chat.ref, ref))
 
     async def seen(self, platform: str) -> list[Seen]:
         """Return what is known at the time of the call."""

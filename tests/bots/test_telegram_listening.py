@@ -117,6 +117,28 @@ async def test_what_comes_together_is_said_to_be_followed(telegram_server: Teleg
     assert [message.text for message in inbox.messages if message.is_partial] == ["one"]
 
 
+async def test_a_group_that_becomes_a_supergroup_is_renamed(
+    telegram_server: TelegramServer,
+) -> None:
+    """Before what is said there then is handed in; either chat tells of it."""
+    ann = telegram_server.user("Ann")
+    group = telegram_server.group("Friends", [ann], is_basic=True)
+    group.say(ann, "@causerie_bot before")
+    new = group.upgrade(ann)
+    new.say(ann, "@causerie_bot after")
+    renamed: list[int] = []
+
+    async def look(_: Incoming) -> None:
+        renamed.append(len(inbox.renamed))
+
+    inbox = Inbox(then=look)
+    async with listening(telegram_server, inbox):
+        await until(lambda: len(inbox.messages) == 2)
+    assert inbox.texts[-1] == "after"
+    assert renamed[-1] == 2
+    assert inbox.renamed == [(str(group.id), str(new.id))] * 2
+
+
 async def test_an_unreadable_update_is_set_aside(
     telegram_server: TelegramServer, caplog: pytest.LogCaptureFixture
 ) -> None:

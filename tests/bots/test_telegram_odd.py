@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import telegram
 
-from bots.telegram.updates import read
+from bots.telegram.updates import Read, read
 from core.types import Quoted
 
 Json = dict[str, Any]
@@ -38,10 +38,10 @@ def test_a_text_is_answered_whatever_stands_beside_it(
     caplog: pytest.LogCaptureFixture, odd: Json, kind: str
 ) -> None:
     """Left out is only what cannot be read, and the log names the update, not its words."""
-    found = read(update(kind, text="hello", **odd), ME)
-    assert found is not None
+    found, plain = (read(update(kind, text="hello", **more), ME) for more in (odd, {}))
+    assert isinstance(found, Read)
     assert found.is_edit == (kind == "edited_message")
-    assert found.incoming == read(update(text="hello"), ME).incoming  # type: ignore[union-attr]
+    assert found == plain
     assert "telegram update 900 can be read only in part" in caplog.text
     assert "hello" not in caplog.text
 
@@ -54,7 +54,7 @@ def test_what_can_be_read_beside_it_is_kept() -> None:
     fields: Json = {"reply_to_message": replied, "voice": voice, "sticker": {}}
     text = "@causerie_bot hello"
     found = read(update(chat=GROUP, text=text, entities=[mention], **fields), ME)
-    assert found is not None
+    assert isinstance(found, Read)
     assert (found.incoming.text, found.incoming.quoted) == ("hello", Quoted(name="Ann", text="So"))
     assert found.incoming.voice is not None
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.telegram.payload import parse
-from bots.telegram.updates import read
+from bots.telegram.updates import Read, read
 
 ME = telegram.User(7, "Causerie", is_bot=True, username="causerie_bot")
 ANN: dict[str, Any] = {"id": 5, "is_bot": False, "first_name": "Ann"}
@@ -75,5 +75,5 @@ def test_a_message_that_quotes_without_end_is_survived() -> None:
     for _ in range(1000):
         message = {**MESSAGE, "reply_to_message": message}
     found = read({"update_id": 1, "message": message}, ME)
-    assert found is not None
+    assert isinstance(found, Read)
     assert (found.incoming.text, found.incoming.quoted) == ("Hello", None)

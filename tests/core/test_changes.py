@@ -76,3 +76,24 @@ async def test_a_question_can_wait_elsewhere(store: Store) -> None:
         await house.bot.until(1)
     assert house.bot.texts(GROUP)
     assert not house.bot.texts(CHAT)
+
+
+async def test_a_chat_is_remembered_under_another_ref(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever set the bot up reads where a setting names the old one."""
+    house = House(store=store, mode="closed", allowed=[GROUP.id])
+    new = replace(GROUP, ref="-1007")
+    async with house.running():
+        await house.ask("one", chat=GROUP)
+        await house.inbox.rename(GROUP, new.ref)
+        await house.inbox.rename(GROUP, new.ref)
+        assert "only talk to people" in await house.ask("two", chat=new)
+        await house.inbox.rename(new, GROUP.ref)
+        await house.ask("three", chat=GROUP)
+    assert [message.content for message in house.model.prompts[-1][1:]] == [
+        "one",
+        "You said: one",
+        "three",
+    ]
+    assert caplog.messages.count("ALLOWED should name the latter, too") == 1

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core.people import Admitted
 from core.protocols import Store
-from core.types import Chat, Outcome, Outgoing, Seen, Turn
+from core.types import Chat, Message, Outcome, Outgoing, Seen, Turn
 from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
 from tests.core.storing import expect_turn, put, ready, take_turn, texts
 
@@ -60,6 +60,35 @@ async def test_a_chat_whose_messages_are_all_deleted_is_let_go(
     await put(store, 2)
     _, turn = await take_turn(store, clock)
     assert texts(turn) == ["m2"]
+
+
+async def test_a_chat_can_have_another_ref(store: Store, clock: StandInClock) -> None:
+    """What waits, is remembered and was admitted there goes with it."""
+    await put(store, 1, chat=GROUP)
+    lease, turn = await take_turn(store, clock)
+    await store.admit(GROUP.place, Admitted(id=GROUP.id, name="Family"))
+    await put(store, 2, chat=GROUP)
+    new = replace(GROUP, ref="-1007")
+    assert await store.rename(GROUP, new.ref)
+    assert not await store.rename(GROUP, new.ref)
+    said = Message(role="user", content="m1", tokens=3)
+    await store.finish(lease, turn, Outcome(history=(said,)))
+    turn = await expect_turn(store, lease)
+    assert (texts(turn), turn.state.total) == (["m2"], 3)
+    await store.release(lease)
+    await put(store, 3, chat=new)
+    again, turn = await take_turn(store, clock)
+    assert (again.chat, again.chat_id) == (new, lease.chat_id)
+    assert await store.admits(new.place, {new.id})
+
+
+async def test_a_ref_that_is_known_stays_what_it_is(store: Store) -> None:
+    """Two chats do not become one."""
+    for number, chat in ((1, GROUP), (2, replace(GROUP, ref="-1007"))):
+        await put(store, number, chat=chat)
+    assert not await store.rename(GROUP, "-1007")
+    assert not await store.rename(replace(GROUP, ref="unknown"), "-1008")
+    assert {seen.chat.ref for seen in await store.seen("desk")} == {GROUP.ref, "-1007"}
 
 
 async def test_what_was_seen_last(store: Store) -> None:
