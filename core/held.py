@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
+from core.protocols import Calls
 from core.types import Lease, Outgoing, Turn
+from core.working import Working
 
 
 @dataclass(slots=True, kw_only=True)
@@ -12,6 +14,7 @@ class Held:
 
     Attributes:
         work: What would have to be done again if it ended now.
+        working: The turn that is being answered, until it is being committed.
         stop: Ends the answer that is being written; None while none is.
         is_stopped: Somebody has ended the turn, maybe before its work began.
     """
@@ -19,6 +22,7 @@ class Held:
     lease: Lease
     task: asyncio.Task[None] | None = None
     work: Outgoing | Turn | None = None
+    working: Working | None = None
     stop: asyncio.Timeout | None = None
     is_stopped: bool = False
 
@@ -36,6 +40,11 @@ class Held:
     def turn(self) -> Turn | None:
         """The turn at work, until it is committed."""
         return self.work if isinstance(self.work, Turn) else None
+
+    @property
+    def spent(self) -> Calls:
+        """What the answer under way has cost so far."""
+        return self.working.spent() if self.working else ()
 
     def stop_turn(self) -> None:
         """End the turn at work with what it has come to; a /stop itself is left alone."""

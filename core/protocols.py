@@ -214,8 +214,8 @@ class Store(Protocol):
             sent: An Outgoing that now stands in its chat, or never will.
         """
 
-    async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
-        """Let the chat go with its work undone; `turn` does not count as attempted."""
+    async def release(self, lease: Lease, *, turn: Turn | None = None, spent: Calls = ()) -> None:
+        """Let the chat go; `turn` does not count as attempted, but what it has spent does."""
 
     async def postpone(
         self, lease: Lease, seconds: float, *, failed: Turn | Outgoing | None = None

@@ -179,7 +179,7 @@ class Relay:
                     await self._store.release(held.lease, turn=held.turn)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreError):
-                await self._store.release(held.lease, turn=held.turn)
+                await self._store.release(held.lease, turn=held.turn, spent=held.spent)
             raise
         except LeaseLostError:
             metrics.LEASES_LOST.inc()
@@ -259,11 +259,12 @@ class Relay:
             metrics.observe("waiting", turn.waited)
         log.debug("turn begins events=%s", [message.event for message in turn.messages])
         began = time.monotonic()
-        working = self._turns.working(held.lease, turn, reply)
+        working = held.working = self._turns.working(held.lease, turn, reply)
         bot = self._bots[held.lease.chat.platform]
         preview = asyncio.create_task(bot.deliver(reply))
         try:
             outcome = await self._work(held, working)
+            held.working = None
             if not (outcome.text or outcome.files) and turn.messages[-1].is_alone:
                 outcome = replace(outcome, text=STOPPED)
             reply.close()

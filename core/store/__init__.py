@@ -144,8 +144,8 @@ class DatabaseStore:
         _tell(buried)
         return work
 
-    async def release(self, lease: Lease, *, turn: Turn | None = None) -> None:
-        await self._run(queue.release, lease, turn)
+    async def release(self, lease: Lease, *, turn: Turn | None = None, spent: Calls = ()) -> None:
+        await self._run(turns.break_off, lease, turn, spent)
 
     async def postpone(
         self, lease: Lease, seconds: float, *, failed: Turn | Outgoing | None = None

@@ -1,9 +1,10 @@
 """Transactions of a turn's end: history, ledger, receipts, and what goes out."""
 
+from core.protocols import Calls
 from core.store.inbox import bury, hush
 from core.store.outbox import answer, notify, unsent
 from core.store.privacy import ANONYMOUS, erase
-from core.store.queue import check
+from core.store.queue import check, release
 from core.store.spending import grant, settle
 from core.store.sums import spend
 from core.store.tx import Row, Tx, marks
@@ -50,13 +51,22 @@ def _close(tx: Tx, turn: Turn) -> bool:
     return sum(tx.run(done, tx.now, turn.id, message) for message in turn.ids) > 0
 
 
+def break_off(tx: Tx, held: Lease, turn: Turn | None, spent: Calls) -> None:
+    """Let the chat go as it is; what its turn has spent so far is entered."""
+    release(tx, held, turn)
+    if turn and spent:
+        settle(tx, turn.hold, spent)
+        person, entered = (turn.person.id, turn.id) if _is_kept(tx, turn.id) else (ANONYMOUS, None)
+        spend(tx, held.chat_id, person, spent, entered)
+
+
 def heard(
     tx: Tx, held: Lease, turn: Turn, index: int, *, transcript: Transcript, hold: str
 ) -> None:
     """Keep a transcript and its cost before the turn goes on."""
     check(tx, held)
     settle(tx, hold, transcript.usage)
-    if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND body <> ''", turn.id):  # forgotten
+    if not _is_kept(tx, turn.id):
         spend(tx, held.chat_id, ANONYMOUS, transcript.usage, None)
     elif tx.run(
         "UPDATE inbox SET transcript = ? WHERE id = ? AND transcript IS NULL",
@@ -82,8 +92,8 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> 
     answered = turn.id if outcome.replaces is None else outcome.replaces
     history = outcome.history
     if outcome.replaces is not None:
-        if not tx.one("SELECT 1 FROM inbox WHERE id = ? AND body <> ''", answered):
-            history = ()  # whoever asked it had everything of theirs deleted meanwhile
+        if not _is_kept(tx, answered):
+            history = ()
         if tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["id"], answered):
             # It was the newest turn; what is gone does not go on to fill the window.
             [last] = tx.all("SELECT MAX(total) AS total FROM message WHERE chat_id = ?", row["id"])
@@ -101,6 +111,11 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> 
         )
     if total != row["total"]:
         tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
+
+
+def _is_kept(tx: Tx, turn: int) -> bool:
+    """Say whether a turn is still somebody's, who did not have everything of theirs deleted."""
+    return bool(tx.one("SELECT 1 FROM inbox WHERE id = ? AND body <> ''", turn))
 
 
 def _notify(tx: Tx, notice: Notice) -> None:

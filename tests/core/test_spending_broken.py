@@ -9,10 +9,12 @@ from core.llm import OpenAIChat
 from core.models import Price
 from core.money import Limit
 from core.protocols import HoldAudio, Store
+from core.relay import Pace
 from core.types import Delta, Message, ModelEvent, Restart, Transcript, Usage, Voice
-from tests.core.house import House
+from tests.core.house import Gate, House
 from tests.core.stand_ins import (
     ANN,
+    GROUP,
     StandInModel,
     StandInTranscriber,
     is_summary,
@@ -214,3 +216,35 @@ async def test_a_model_that_needs_more_tokens_than_we_count(store: Store) -> Non
             await house.ask("word " * 3000)
     found = await store.totals("all")
     assert 8_000 < found[0].input < cap
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+async def test_what_a_process_that_ends_has_spent_is_entered(
+    store: Store, *, is_forgotten: bool
+) -> None:
+    """The next one asks again, which is paid, too; whoever had all deleted is not named."""
+    gate = Gate()
+    house = House(
+        store=store,
+        models=MODELS,
+        prices=PRICES,
+        model=StandInModel(gate),
+        caps={("user", "day", "usd"): NO_LIMIT},
+        pace=Pace(drain=0.01),
+    )
+    async with house.running():
+        await house.say("hi")
+        await gate.until_reached()
+        if is_forgotten:
+            await house.ask("/forget", chat=GROUP)
+            assert "forgotten you" in await house.ask("/forget yes", chat=GROUP)
+    [total] = await store.totals("all")
+    assert total.calls == 1
+    assert total.cost
+    assert bool(await store.totals("all", person=ANN.id)) is not is_forgotten
+    assert await budget(store) == (total.cost, 0)
+    again = House(store=store, first=9)
+    async with again.running():
+        if not is_forgotten:
+            assert await again.bot.until(1) == ["You said: hi"]
+            assert (await store.totals("all"))[0].calls == 2

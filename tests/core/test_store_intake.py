@@ -1,4 +1,4 @@
-"""The contract of every store: edits, deletions, what was seen last, who was admitted."""
+"""The contract of every store: what waits for more, edits, deletions, who was admitted."""
 
 from dataclasses import replace
 
@@ -9,6 +9,53 @@ from tests.core.stand_ins import CHAT, GROUP, StandInClock, incoming
 from tests.core.storing import expect_turn, put, ready, take_turn, texts
 
 ELSEWHERE = Chat(platform="phone", ref=CHAT.ref, is_private=True)
+
+
+async def test_a_message_alone_does_not_wait(store: Store, clock: StandInClock) -> None:
+    """Nobody waits for a next one that may never come."""
+    await put(store, 1)
+    _, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1"]
+
+
+async def test_a_burst_waits_for_its_last_message(store: Store, clock: StandInClock) -> None:
+    """While each says that a next one follows, for a second in all; fifty are one turn at most."""
+    for number in range(50):
+        await store.put(incoming(number, f"m{number}", is_partial=True), "message")
+        clock.move(0.019)
+        assert not await ready(store)
+    for number in range(50, 60):
+        await store.put(incoming(number, f"m{number}", is_partial=number < 59), "message")
+    lease, turn = await take_turn(store, clock)
+    assert len(turn.ids) == 50
+    await store.finish(lease, turn, Outcome())
+    turn = await expect_turn(store, lease)
+    assert len(turn.ids) == 10
+
+
+async def test_part_of_a_split_text_waits_for_its_rest(store: Store, clock: StandInClock) -> None:
+    """The rest of a split paste joins it, if it comes within a second; else it goes alone."""
+    await store.put(incoming(1, "m1", is_partial=True), "message")
+    clock.move(0.9)
+    assert not await ready(store)
+    await put(store, 2)
+    lease, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1", "m2"]
+    await store.put(incoming(3, "m3", is_partial=True), "message")
+    await store.finish(lease, turn, Outcome())
+    assert await store.next(lease) is None
+    clock.move(0.99)
+    assert not await ready(store)
+    _, turn = await take_turn(store, clock, seconds=0.01)
+    assert texts(turn) == ["m3"]
+
+
+async def test_a_command_does_not_wait(store: Store, clock: StandInClock) -> None:
+    """A command makes its chat ready at once, and what stands before it with it."""
+    await store.put(incoming(1, "m1", is_partial=True), "message")
+    await put(store, 2, kind="command")
+    _, turn = await take_turn(store, clock)
+    assert texts(turn) == ["m1"]
 
 
 async def test_an_edit_counts_while_its_message_waits(store: Store, clock: StandInClock) -> None:
