@@ -103,6 +103,7 @@ class TelegramScreen:
         self._bot = bot
         self._reply = reply
         self._notes = notes
+        self._has_drafts = True  # until one fails; the next reply is tried with drafts again
         chat, _, thread = reply.chat.ref.partition("/")
         self._ref = int(chat)
         self._thread = int(thread) if thread else None
@@ -211,7 +212,9 @@ class TelegramScreen:
 
     async def draft(self, part: Part) -> bool:
         """Show a draft, which only private chats have, and fewer servers than methods."""
-        if not self._reply.chat.is_private or self._chat in self._notes.draftless:
+        if not (self._reply.chat.is_private and self._has_drafts):
+            return False
+        if self._chat in self._notes.draftless:
             return False
 
         async def show(entities: Entities) -> None:
@@ -230,6 +233,17 @@ class TelegramScreen:
             except (telegram.error.BadRequest, telegram.error.InvalidToken) as error:
                 log.debug("chat %s takes no drafts: %s", self._chat, error)
                 keep(self._notes.draftless, self._chat, True)  # noqa: FBT003 - a value to keep
+                return False
+            except (
+                telegram.error.ChatMigrated,
+                telegram.error.Forbidden,
+                telegram.error.RetryAfter,
+                telegram.error.TimedOut,
+            ):
+                raise
+            except telegram.error.TelegramError as error:
+                log.debug("no draft now: %s", type(error).__name__)
+                self._has_drafts = False
                 return False
         return True
 

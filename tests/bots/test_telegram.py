@@ -122,6 +122,26 @@ async def test_refused_drafts_become_edits(
     assert [call.method for call in private.calls].count("sendMessageDraft") == 1
 
 
+@pytest.mark.parametrize(("status", "is_html"), [(500, False), (405, False), (404, True)])
+async def test_a_draft_that_fails_becomes_an_edit(
+    telegram_server: TelegramServer, bot: TelegramBot, private: Room, status: int, *, is_html: bool
+) -> None:
+    """For one answer: whoever stands between us and Telegram may let drafts pass again."""
+    telegram_server.fail_next("sendMessageDraft", status=status, is_html=is_html)
+    reply = reply_in(private)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await private.answer(containing="One")
+        reply.grow("One two")
+        await private.answer(containing="two")
+    await final(bot, reply, "One two three")
+    other = reply_in(private)
+    async with preview(bot, other):
+        other.grow("Four")
+        await private.until(lambda: private.draft)
+    assert [message.text for message in private.answers] == ["One two three"]
+
+
 async def test_refused_entities_are_dropped(
     telegram_server: TelegramServer,
     bot: TelegramBot,
