@@ -194,10 +194,11 @@ class Relay:
             log.exception("work failed chat=%d", held.lease.chat_id)
             await self._retry_later(held)
         finally:
+            if self._is_full:
+                self._wake.set()
             if self._held.get(held.place) is held:
                 del self._held[held.place]
                 metrics.HELD_CHATS.set(len(self._held))
-            self._wake.set()
 
     async def _fetch_later(self, held: Held, least: float) -> None:
         """Let a turn wait for its file; no failure of its own, so that only attempts bound it."""

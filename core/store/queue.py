@@ -154,7 +154,6 @@ def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
         for message in turn.ids:
             tx.run("UPDATE inbox SET attempts = attempts - 1 WHERE id = ?", message)
     _let_go(tx, held, tx.now)
-    tx.tell(None)
 
 
 def release_all(tx: Tx) -> None:
@@ -182,6 +181,7 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
         POSTPONED,
         held.chat_id,
     )
+    tx.tell(None)
 
 
 def check(tx: Tx, held: Lease, *, more: int = 0) -> Row:
@@ -299,6 +299,8 @@ def _bury(tx: Tx, chat: Row, message: Row) -> None:
 
 
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:
+    if ready_at is not None:
+        tx.tell(None)
     tx.run(
         "UPDATE chat SET ready_at = ?, is_leased = 0, epoch = epoch + 1 WHERE id = ?",
         ready_at,
