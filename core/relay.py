@@ -194,11 +194,15 @@ class Relay:
             log.exception("work failed chat=%d", held.lease.chat_id)
             await self._retry_later(held)
         finally:
-            if self._is_full:
-                self._wake.set()
-            if self._held.get(held.place) is held:
-                del self._held[held.place]
-                metrics.HELD_CHATS.set(len(self._held))
+            self._leave(held)
+
+    def _leave(self, held: Held) -> None:
+        """Work on a chat no more; whoever waits for a place may have it."""
+        if self._is_full:
+            self._wake.set()
+        if self._held.get(held.place) is held:
+            del self._held[held.place]
+            metrics.HELD_CHATS.set(len(self._held))
 
     async def _fetch_later(self, held: Held, least: float) -> None:
         """Let a turn wait for its file; no failure of its own, so that only attempts bound it."""

@@ -92,6 +92,13 @@ class AiohttpRequest(BaseRequest):
         result = answer.get("result")
         if isinstance(result, dict) and isinstance(result.get("message_id"), int):
             answer["result"] = {"message_id": result["message_id"], **_SENT}
+        said, numbers = answer.get("description"), answer.get("parameters")
+        answer["description"] = said if isinstance(said, str) else ""
+        answer["parameters"] = {
+            name: number
+            for name, number in (numbers.items() if isinstance(numbers, dict) else ())
+            if isinstance(number, int | float)
+        }
         return answer
 
     async def do_request(  # noqa: PLR0917 - the SDK's signature

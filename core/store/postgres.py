@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import json
 import logging
 import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Concatenate, cast
+from typing import Any, Concatenate
 
 import psycopg
 from psycopg import errors
@@ -31,6 +30,7 @@ from core.store.postgres_connection import (
     store_error,
     unreachable,
 )
+from core.store.postgres_news import CHANNEL, notify, told
 from core.store.postgres_wire import CHANGED, Result, Wire
 from core.store.tx import Clock, P, Row, Signal, T, Tx, Watchers
 
@@ -39,11 +39,9 @@ log = logging.getLogger(__name__)
 # Of one process. Each more takes some percent of CPU, to wait for the others; fewer would not do
 # 250 turns a second with a server half a millisecond away.
 CONNECTIONS = 6
-CHANNEL = "causerie"
 RECONNECT_SECONDS = 1.0
 GATHER_SECONDS = 0.01
 CLOSE_SECONDS = 2.0  # for what waits to be finished
-MOST_TOLD = 50  # in a notification, which takes 8,000 bytes
 MOST_TRIES = 10
 # What a transaction met that ran at the same time; it is undone, and may be run again.
 _COLLISIONS = (
@@ -272,7 +270,7 @@ class PostgresDatabase:
         while self._news:
             news, self._news = self._news, set()
             with contextlib.suppress(StoreError):
-                await self.run(_notify, self._name, news)
+                await self.run(notify, self._name, news)
             await asyncio.sleep(GATHER_SECONDS)
         self._telling = None
 
@@ -348,21 +346,12 @@ class PostgresDatabase:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 self._watchers.tell(None)  # something may have been said meanwhile
                 async for note in connection.notifies():
-                    name, signals = json.loads(note.payload)
-                    for signal in signals if name != self._name else ():
-                        self._watchers.tell(cast("Signal", signal and tuple(signal)))
+                    for signal in told(note.payload, listener=self._name):
+                        self._watchers.tell(signal)
 
 
 def _call(job: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Tx) -> T:
     return job(tx, *args, **kwargs)
-
-
-def _notify(tx: Tx, name: str, signals: Iterable[Signal]) -> None:
-    """Tell the other processes; `name` is this one's."""
-    told = list(signals)
-    for start in range(0, len(told), MOST_TOLD):
-        news = json.dumps([name, told[start : start + MOST_TOLD]])
-        tx.all("SELECT pg_notify(?, ?)", CHANNEL, news)
 
 
 def _is_query(sql: str) -> bool:

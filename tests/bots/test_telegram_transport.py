@@ -88,6 +88,8 @@ async def test_a_gateways_page_costs_no_answer(
         ({"error_code": 403}, GoneError, None),
         ({"error_code": 500}, DeliveryError, None),
         ({"error_code": 7}, DeliveryError, None),
+        ({"error_code": 400, "description": 5, "parameters": ["retry_after"]}, GoneError, None),
+        ({"error_code": 429, "parameters": {"retry_after": "soon"}}, DeliveryError, None),
         ({}, DeliveryError, None),
     ],
 )

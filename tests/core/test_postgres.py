@@ -199,6 +199,11 @@ async def test_what_no_text_can_hold_is_replaced(database: PostgresDatabase) -> 
     assert await database.run(learned) == ["a\ufffdb\ufffdc"]
 
 
+def shout(tx: Tx, payload: str) -> None:
+    """Notify as a stranger may."""
+    tx.all("SELECT pg_notify('causerie', ?)", payload)
+
+
 async def test_signals_reach_every_process(
     postgres_server: PostgresServer, database: PostgresDatabase, other: PostgresDatabase
 ) -> None:
@@ -210,6 +215,10 @@ async def test_signals_reach_every_process(
     assert await asyncio.wait_for(heard.get(), 10) == ("desk", "1")
     await DatabaseStore(database).put(incoming(1, "hi", chat=CHAT), "message")
     assert await asyncio.wait_for(heard.get(), 10) is None
+    for foreign in ("", "5", '["", [5]]', '["", 5]'):
+        await database.run(shout, foreign)
+    await database.tell(("desk", "2"))
+    assert await asyncio.wait_for(heard.get(), 10) == ("desk", "2")
     postgres_server.restart()
     assert await asyncio.wait_for(heard.get(), 10) is None
     watching.cancel()
