@@ -94,8 +94,9 @@ def _close(block: str) -> str:
         opening, content = match[1] or match[3], match[2] or match[4]
         rest = match[0].rstrip("\\$") + _CLOSING[opening] if content and content.strip() else ""
         text, masked = text[: match.start()], masked[: match.start()]
-    elif match := _LINK.search(masked):
-        text, masked = (side[: match.start()] + match[1] for side in (text, masked))
+    if match := _LINK.search(masked):
+        label = slice(match.start(1), match.end(1))
+        text, masked = (side[: match.start()] + side[label] for side in (text, masked))
     if not rest and (len(masked) - len(masked.rstrip("\\"))) % 2:
         text, masked = text[:-1], masked[:-1]
     return _close_emphasis(text, masked, rest)
