@@ -2,6 +2,8 @@
 
 import re
 
+from bots.markup.source import keep_addresses
+
 # In characters; a longer paragraph is shown as it is.
 _LONGEST = 8_000
 
@@ -85,7 +87,7 @@ def _last_block(tail: str) -> int:
 def _close(block: str) -> str:
     """Return the block with everything closed that it leaves open."""
     text, code = _part_code(block)
-    masked = _DISPLAY.sub(_mask, _CODE.sub(_mask, text))
+    masked = keep_addresses(_DISPLAY.sub(_mask, _CODE.sub(_mask, text)))
     rest = ""
     if code.strip("`"):
         ticks = len(code) - len(code.lstrip("`"))

@@ -2,14 +2,15 @@
 
 Models write `vector<int>` and mean the text, and LaTeX whose backslashes and stars Markdown
 would eat. Both are replaced by noncharacters, which Unicode reserves for such use inside a
-program, before parsing and put back after it.
+program, before parsing and put back after it. So are the low lines of addresses, which Markdown
+would take for emphasis.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
-_LESS = "\ufdd2"
+_LESS, _LOW_LINE = "\ufdd2", "\ufdd3"
 # Counts as a blank for the parser; `clean` leaves none of the source's own.
 _EDGE = "\u2029"
 _FORMULA = re.compile("\ufdd0(\\d{1,9})\ufdd1")
@@ -17,10 +18,10 @@ _FORMULA = re.compile("\ufdd0(\\d{1,9})\ufdd1")
 # What Telegram drops or blanks, by which offsets would shift: tdlib, clean_input_string
 # (td/telegram/misc.cpp, 2026); and our own replacements. Tabs are left to the parser.
 _BAD = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u2028-\u202e\u030a\u0333\u033f\ufdd0-\ufdd2]"
+    "[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u2028-\u202e\u030a\u0333\u033f\ufdd0-\ufdd3]"
 )
 _INSTEAD = dict.fromkeys("\x0b\x0c\r\u2028\u2029", "\n") | dict.fromkeys(
-    "\ufdd0\ufdd1\ufdd2", "\ufffd"
+    "\ufdd0\ufdd1\ufdd2\ufdd3", "\ufffd"
 )
 
 # Each begins with the character it looks for, by which a search is several times faster.
@@ -36,6 +37,12 @@ _MATH = re.compile(
     # Dollars are money unless they hug what is between them and no word hugs them; what
     # starts like a price must show a sign of LaTeX.
     r"|(?<![\w$\\]\$)(?![\s$])(?!\d[^\\^_{=$\n]*\$)(?:[^`$\\\n]|\\[^\n])+(?<![\s\\])\$(?![\w$]))"
+)
+
+# An address as far as it may hold low lines: neither what closes emphasis around it nor what
+# may follow it in a sentence.
+_ADDRESS = re.compile(
+    r"https?://[^\s<>\"'\\`*|()\[\]\x7f-\U0010ffff]*[^\s<>\"'\\`*|()\[\]\x7f-\U0010ffff_~.,:;!?]"
 )
 
 # Markdown takes `**` beside a sign for no marker when a letter hugs its other side, as it does
@@ -56,12 +63,12 @@ class Prepared:
 
     def restore(self, text: str) -> str:
         """Put back what was replaced in a piece of the document."""
-        text = text.replace(_LESS, "<").replace(_EDGE, "")
+        text = _put_back(text)
         return _FORMULA.sub(self._formula, text) if "\ufdd0" in text else text
 
     def pieces(self, text: str) -> list[tuple[str, bool]]:
         """Return the restored text in pieces, each with whether it is a formula."""
-        text = text.replace(_LESS, "<").replace(_EDGE, "")
+        text = _put_back(text)
         if "\ufdd0" not in text:
             return [(text, False)]
         pieces = []
@@ -101,11 +108,22 @@ def prepare(markdown: str) -> Prepared:
 
     if "$" in markdown or "\\" in markdown:
         markdown = _MATH.sub(take, markdown)
+    if "://" in markdown:
+        markdown = keep_addresses(markdown)
     if "<" in markdown:
         markdown = _TAG.sub(_LESS, markdown)
     if "**" in markdown and not markdown.isascii():
         markdown = _TIGHT.sub(_loosen, markdown)
     return Prepared(markdown=markdown, formulas=tuple(formulas))
+
+
+def _put_back(text: str) -> str:
+    return text.replace(_LESS, "<").replace(_LOW_LINE, "_").replace(_EDGE, "")
+
+
+def keep_addresses(markdown: str) -> str:
+    """Return the Markdown, as long as it was, with the low lines of addresses made letters."""
+    return _ADDRESS.sub(lambda match: match[0].replace("_", _LOW_LINE), markdown)
 
 
 def _loosen(match: re.Match[str]) -> str:

@@ -88,6 +88,19 @@ LINKS: list[tuple[str, str, Looks]] = [
     ("**[t](https://a.bc) x**", "t x", [("bold", "t x"), ("text_link", "t|https://a.bc")]),
     ("[t][r]\n\n[r]: https://a.bc", "t", [("text_link", "t|https://a.bc")]),
     ("https://a.bc/x_y_z and www.a.bc", "https://a.bc/x_y_z and www.a.bc", []),
+    (
+        "https://a.bc/__init__.py or **https://a.bc/_x_?** _https://a.bc/y_",
+        ("https://a.bc/__init__.py or https://a.bc/_x_? https://a.bc/y"),
+        [("bold", "https://a.bc/_x_?"), ("italic", "https://a.bc/y")],
+    ),
+    (
+        "<https://a.bc/_x_> [t](https://a.bc/_x_)",
+        "https://a.bc/_x_ t",
+        [
+            ("text_link", "t|https://a.bc/_x_"),
+        ],
+    ),
+    ("`https://a.bc/_x_/y`", "https://a.bc/_x_/y", [("code", "https://a.bc/_x_/y")]),
     ("<https://a.bc> [https://a.bc](https://a.bc)", "https://a.bc https://a.bc", []),
     ("<a@b.cd> [m](mailto:a@b.cd)", "a@b.cd m (a@b.cd)", []),
     ("[t](file.md) [t](#part)", "t (file.md) t (#part)", []),
@@ -255,8 +268,10 @@ def test_what_shows_nothing_is_shown_as_it_was_written(empty: str) -> None:
 
 def test_what_telegram_would_drop_is_gone_before_offsets_are_counted() -> None:
     """Control characters, overrides of direction and lone surrogates do not shift entities."""
-    part = only("a\x00\x1b\u202e\ud800 **b**\r\nc\u2028d\te A\u030a &#8238;&#xfdd2;\ufdd1\ufdd00")
-    assert part.text == "a\ufffd b\nc\nd   e \u00c5 <\ufffd\ufffd0"
+    part = only(
+        "a\x00\x1b\u202e\ud800 **b**\r\nc\u2028d\te A\u030a &#8238;&#xfdd2;\ufdd1\ufdd3\ufdd00"
+    )
+    assert part.text == "a\ufffd b\nc\nd   e \u00c5 <\ufffd\ufffd\ufffd0"
     assert shown(part) == [("bold", "b")]
     assert only("\ud83d\ude00 `x`").text == "\U0001f600 x"
     assert only("&#xfdd0;7&#xfdd1;").text == "\ufffd"
@@ -296,6 +311,8 @@ STREAMED: list[tuple[str, str, Looks]] = [
     ("a [`b` c", "a b c", [("code", "b")]),
     ("**a [`b`](htt", "a b", [("bold", "a"), ("code", "b")]),
     ("a [`b", "a b", [("code", "b")]),
+    ("a https://a.bc/_x *b", "a https://a.bc/_x b", [("italic", "b")]),
+    ("_a https://a.bc/_x", "a https://a.bc/_x", [("italic", "a https://a.bc/_x")]),
     ("a ![alt](https://a.b/c_(d", "a alt", []),
     ("a [1] b", "a [1] b", []),
     (r"**x** \(a*b*c", "x a*b*c", [("bold", "x"), ("code", "a*b*c")]),
