@@ -32,6 +32,8 @@ _DEEPEST, _WIDEST_BULLET = 8, 64
 _MOST_FORMULAS = 1_000
 _NUMBER = re.compile(rb"[ \t]*(\d{1,9})([.)])")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,32}")
+# The one tag that models mean as such: Markdown has no other way to break a line in a table.
+_BREAK = re.compile(r" ?<br ?/?> ?", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 
 
@@ -108,7 +110,8 @@ class _Walk:
             if is_formula:
                 self._write_formula(piece)
             else:
-                self.sheet.write(_tidy(piece))
+                said = _tidy(piece)
+                self.sheet.write(said if self.sheet is self._page else _BREAK.sub("\n", said))
 
     def code(self, text: str) -> None:
         self.sheet.write_code(self._restore(text), "code")

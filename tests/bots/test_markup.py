@@ -221,6 +221,14 @@ def test_a_table_without_headings_has_no_rule() -> None:
     assert only("| | |\n|-|-|\n| a | b |").text == "a  b"
 
 
+def test_a_break_in_a_table_is_a_new_line_where_there_is_room() -> None:
+    """Models write `<br>` there for want of another way; anywhere else it is text."""
+    assert only("| a | b |\n|---|---|\n| x<br>y | `<br>` |").text.endswith("\nx y  <br>")
+    wide = "a heading that is really rather long, too"
+    assert only(f"| {wide} |\n|---|\n| x <BR /> y |").text == f"{wide}: x\ny"
+    assert only("a<br>b").text == "a<br>b"
+
+
 def test_a_wide_table_becomes_a_list() -> None:
     """What a phone cannot show side by side is listed, with its formatting and every heading."""
     wide = "a heading that is really rather long"
