@@ -16,10 +16,12 @@ async def model(called: Called) -> Answered:
     current = called.turn.state.model or rooms.models[0]
     if not called.arguments:
         return _choices("model", rooms.models, current)
-    if called.arguments not in rooms.models:
+    names = {name.lower(): name for name in rooms.models} | {name: name for name in rooms.models}
+    name = names.get(called.arguments) or names.get(called.arguments.lower())
+    if name is None:
         return f"I do not know that model. {_choices('model', rooms.models, current)}"
-    await rooms.store.choose(called.lease, model=called.arguments)
-    return f"From now on {code(called.arguments)} answers here."
+    await rooms.store.choose(called.lease, model=name)
+    return f"From now on {code(name)} answers here."
 
 
 async def persona(called: Called) -> Answered:

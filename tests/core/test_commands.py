@@ -100,13 +100,17 @@ async def test_new_forgets(store: Store) -> None:
 
 
 async def test_choosing_a_model(store: Store) -> None:
-    """The choices are shown with the present one; a wrong name changes nothing."""
-    house = House(store=store, models=("a", "b"))
+    """The choices are shown with the present one; a wrong name changes nothing.
+
+    Capital letters matter only between names that are the same without.
+    """
+    house = House(store=store, models=("a", "b", "A"))
     async with house.running():
         assert "- `a` (now)\n- `b`" in await house.ask("/model")
+        assert await house.ask("/model A") == "From now on `A` answers here."
         assert (await house.ask("/model c")).startswith("I do not know that model.")
-        assert await house.ask("/model b") == "From now on `b` answers here."
-        assert "- `a`\n- `b` (now)" in await house.ask("/model")
+        assert await house.ask("/model B") == "From now on `b` answers here."
+        assert "- `a`\n- `b` (now)\n- `A`" in await house.ask("/model")
         assert "- `a` (now)" in await house.ask("/model", chat=GROUP)
 
 
