@@ -242,15 +242,15 @@ def amount(value: int, unit: Unit) -> str:
 def resets(level: Level) -> str:
     """Return when a limit counts from zero again."""
     at = datetime.fromtimestamp(level.resets_at / 1000).astimezone()
-    return "at midnight" if level.span == "day" else f"on {at:%d %B}"
+    return "at midnight" if level.span == "day" else f"on {at.day} {at:%B}"
 
 
 def exhausted(level: Level) -> str:
     """Return what to say when a limit does not allow a call."""
     share = (
-        f"{amount(level.spent, level.unit)} of {amount(level.cap, level.unit)} are spent"
+        f"{amount(level.spent, level.unit)} of {amount(level.cap, level.unit)} spent"
         if level.spent < level.cap
-        else f"{amount(level.cap, level.unit)} are spent"
+        else f"{amount(level.cap, level.unit)} spent"
     )
     return (
         f"That would exceed {_WHOSE[level.scope]} for {_SPAN[level.span]}: {share}. "

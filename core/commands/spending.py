@@ -40,16 +40,16 @@ async def usage(called: Called) -> Answered:
         person=called.turn.person.id if whose == "me" else None,
         chat=called.lease.chat_id if whose == "chat" else None,
     )
+    who, when = _titles(whose, period)
+    levels = await called.rooms.store.levels(called.purse.limits)
+    left = ["\nLeft:\n", *(f"- {_left(level)}" for level in levels)] if levels else []
     everything = await read("all")
     if not everything or not everything[0].calls:
-        return "Nothing was spent yet."
-    lines = [f"**{_titles(whose, period)}**: {_line(everything[0])}"]
+        return "\n".join([f"**{who}, {when}**: nothing was spent", *left])
+    lines = [f"**{who}, {when}**: {_line(everything[0])}"]
     shown: Sequence[By] = ("model", "person", "chat") if whose == "everyone" else ("model",)
     sums = {by: await read(by) for by in {*shown, _BY[whose]}}
     lines += [f"\nBy {by}:\n\n{_list(sums[by])}" for by in shown]
-    if levels := await called.rooms.store.levels(called.purse.limits):
-        lines.append("\nLeft:\n\n" + "\n".join(f"- {_left(level)}" for level in levels))
-    who, when = _titles(whose, period).split(", ")
     chart = Chart(
         title=who,
         subtitle=when,
@@ -60,7 +60,7 @@ async def usage(called: Called) -> Answered:
     )
     picture = await asyncio.to_thread(draw, chart)
     image = File(name="usage.png", mime="image/png", data=picture)
-    return Outcome(text="\n".join(lines), files=(image,))
+    return Outcome(text="\n".join([*lines, *left]), files=(image,))
 
 
 async def _bars(read: Callable[[By], Awaitable[list[Total]]], since: date | None) -> list[Bar]:
@@ -127,10 +127,10 @@ def _since(period: str) -> date | None:
     return firsts.get(period)
 
 
-def _titles(whose: str, period: str) -> str:
+def _titles(whose: str, period: str) -> tuple[str, str]:
     who = {"me": "You", "chat": "This chat", "everyone": "Everyone"}[whose]
     when = {"day": "today", "month": "this month", "year": "this year", "all": "in all"}[period]
-    return f"{who}, {when}"
+    return who, when
 
 
 def _line(total: Total) -> str:
@@ -211,11 +211,11 @@ async def _reset(called: Called, limit: Limit) -> str:
 
 async def _subject(called: Called) -> tuple[tuple[Scope, str], str]:
     """Return whom a command is about, and the rest of what was written, in small letters."""
-    who, _, rest = called.arguments.strip().partition(" ")
-    rest = rest.lower()
-    if who in {"everyone", "all"}:
+    who, *words = called.arguments.split() or [""]
+    rest = " ".join(words).lower()
+    if who.lower() in {"everyone", "all"}:
         return ("all", ""), rest
-    if who in {"chat", "here"}:
+    if who.lower() in {"chat", "here"}:
         return ("chat", str(called.lease.chat_id)), rest
     if who and await called.rooms.store.known(who):
         return ("user", who), rest

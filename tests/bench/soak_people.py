@@ -217,7 +217,7 @@ class Town:
         await self._heard(seat, before, lambda said: bool(said.text), asked)
 
     async def _see_usage(self, seat: Seat) -> None:
-        await self._file(seat, "usage", "Nothing was spent")
+        await self._file(seat, "usage", "nothing was spent")
 
     async def _export(self, seat: Seat) -> None:
         if seat.is_private:

@@ -47,7 +47,7 @@ async def test_what_a_limit_does_not_allow_is_refused(store: Store) -> None:
     async with house.running():
         text = await house.ask("hi")
     assert text == (
-        "That would exceed your limit for today: $0.0000 of $0.0001 are spent. It resets at "
+        "That would exceed your limit for today: $0.0000 of $0.0001 spent. It resets at "
         "midnight; my owner can raise it."
     ).replace("$0.0000", "$0.00")
     assert house.model.prompts == []
@@ -172,7 +172,10 @@ async def test_usage_is_shown(store: Store) -> None:
     """One's own, the chat's, and everybody's to owners, with what is left."""
     house = House(store=store, prices=PRICES, caps={("user", "day", "tokens"): 50_000})
     async with house.running():
-        assert await house.ask("/usage") == "Nothing was spent yet."
+        assert (await house.ask("/usage")).startswith(
+            "**You, this month**: nothing was spent\n\nLeft:\n\n- 50,000 tokens of 50,000 "
+        )
+        assert "nothing was" in await house.ask("/usage all everyone", chat=OFFICE, person=OWNER)
         await house.ask("hi")
         await house.ask("ho", chat=GROUP, person=BOB)
         text = await house.ask("/usage day")
@@ -222,7 +225,7 @@ async def test_owners_set_limits(store: Store) -> None:
         assert "exceed your limit for today" in await house.ask("ho")
         assert "is left now" in await order(f"/grant {ANN.id} 5 usd")
         assert await house.ask("ho") == "You said: ho"
-        assert await order("/limit everyone 10 tokens month") == (
+        assert await order("/limit Everyone\n10  tokens month") == (
             "Everyone together: at most 10 tokens a month from now on."
         )
         assert "my limit for everybody for this month" in await house.ask("hu")
@@ -256,7 +259,7 @@ async def test_owners_reset_what_was_spent(store: Store) -> None:
         assert (await order(f"/grant {ANN.id} reset")).startswith(
             "`desk:1`: what was spent today counts no longer. Left:\n\n"
             "- 9,000 tokens of 9,000 tokens a day; resets at midnight\n"
-            "- $9.00 of $10.00 a month; resets on 01 "
+            "- $9.00 of $10.00 a month; resets on 1 "
         )
         assert await house.ask("hi") == "You said: hi"
         assert "- $10.00 of $10.00 a month" in await order(f"/grant {ANN.id} Reset month")
