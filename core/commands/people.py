@@ -3,7 +3,9 @@
 from core.commands.called import Answered, Called
 from core.markdown import plain
 from core.people import Known
-from core.types import Notice, Outcome
+from core.types import File, Notice, Outcome
+
+MOST_LISTED = 50  # as text; there can be thousands, each of which may call itself anything
 
 
 async def show_id(called: Called) -> Answered:
@@ -42,9 +44,17 @@ async def _decide(called: Called, status: str, verdict: str) -> Answered:
 
 
 async def users(called: Called) -> Answered:
-    """List everybody who ever wrote."""
+    """List everybody who ever wrote, those who wait for a decision first."""
     people = await called.rooms.store.everybody()
-    return "\n".join(f"- {plain(k.name)} (`{k.id}`): {_standing(called, k)}" for k in people)
+    people.sort(key=lambda known: known.status != "asked")
+    rows = [(known.name, known.id, _standing(called, known)) for known in people]
+    lines = [f"- {plain(name)} (`{id_}`): {standing}" for name, id_, standing in rows]
+    if len(rows) <= MOST_LISTED:
+        return "\n".join(lines)
+    lines[MOST_LISTED:] = [f"- and {len(rows) - MOST_LISTED:,} more: the file lists everybody"]
+    data = "\n".join(f"{name} ({id_}): {standing}" for name, id_, standing in rows).encode()
+    file = File(name="users.txt", mime="text/plain", data=data)
+    return Outcome(text="\n".join(lines), files=(file,))
 
 
 def _standing(called: Called, known: Known) -> str:

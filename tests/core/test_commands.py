@@ -209,6 +209,24 @@ async def test_users_without_a_decision(store: Store) -> None:
         )
 
 
+async def test_a_long_list_of_users_is_a_file(store: Store) -> None:
+    """Who waits for a decision comes first; a flood of strangers is no flood of messages."""
+    house = House(store=store, mode="pairing")
+    for number in range(100, 160):
+        passer = Person(id=f"desk:{number}", name="Eve")
+        await house.put("/elsewhere", kind="command", chat=GROUP, person=passer)
+    zoe = Person(id="desk:8", name="Zoe")
+    async with house.running():
+        assert "this code" in await house.ask("hi", person=zoe)
+        text = await house.ask("/users", chat=OFFICE, person=OWNER)
+    lines = text.splitlines()
+    assert lines[0] == "- Zoe (`desk:8`): asked"
+    assert lines[50:] == ["- and 12 more: the file lists everybody"]
+    [file] = house.bot.files
+    assert file.data.decode().splitlines()[-1] == "Olga (desk:9): owner"
+    assert len(file.data.splitlines()) == 62
+
+
 async def test_a_host_lets_groups_in(store: Store) -> None:
     """A host who may talk says who else may in that place; there only, and until taken back."""
     house = House(store=store, mode="closed", allowed=[HAL.id])
