@@ -79,7 +79,7 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         stack.push_async_callback(store.close)
         health = await _open_health(chosen, store, stack)
         # With the terminal goes the machine, so whoever sits at it is an owner.
-        owners = (*chosen.owners, "console:0")
+        owners = chosen.owners if chosen.has_platform else (*chosen.owners, "console:0")
         access = Access(
             store,
             mode=chosen.access,

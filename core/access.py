@@ -75,7 +75,8 @@ class Access:
     async def check(self, turn: Turn) -> None:
         """Let whoever's turn it is pass, or say why not.
 
-        In pairing mode a stranger gets a code, and the owners hear of it once.
+        In pairing mode a stranger gets a code, and the owners hear of it once; without owners,
+        the stranger is told how to become one.
 
         Raises:
             AccessError: They may not; the text tells them what to do.
@@ -97,7 +98,7 @@ class Access:
         raise AccessError(
             f"Hello {plain(person.name)}! I do not know you yet. Give my owner this code, and "
             f"once they have approved it, write to me again: `{asked.code}`\n\n"
-            f"It holds for an hour. Your id is `{person.id}`.",
+            f"It holds for an hour. Your id is `{person.id}`.{self._orphaned(person)}",
             self._request(person, asked) if asked.is_new else (),
         )
 
@@ -122,6 +123,15 @@ class Access:
         raise AccessError(
             f"You ask faster than I may answer: {_times('question', most)} a minute. Please go on "
             f"in {_times('second', seconds)}; /retry will then answer the last one."
+        )
+
+    def _orphaned(self, person: Person) -> str:
+        """Return what somebody has to do if there is no owner because it is they who run us."""
+        if self.owners:
+            return ""
+        return (
+            f" I have no owner so far: if it is you who runs me, put `OWNERS={person.id}` into my "
+            "settings, the file `.env`, and start me again."
         )
 
     def _request(self, person: Person, asked: Pairing) -> tuple[Notice, ...]:

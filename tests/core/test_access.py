@@ -94,6 +94,13 @@ async def test_a_stranger_gets_a_code_in_private(store: Store) -> None:
     assert second.value.notices == ()
 
 
+async def test_where_nobody_owns_the_bot_its_first_user_is_told_how(store: Store) -> None:
+    """Nobody could approve a code before that."""
+    access = Access(store, mode="pairing", owners=[], allowed=[])
+    with pytest.raises(AccessError, match=r"if it is you who runs me, put `OWNERS=desk:1`"):
+        await check(access, store, CHAT, ANN, turn=1)
+
+
 async def test_a_stranger_in_a_group_is_sent_to_private(store: Store) -> None:
     """No code is shown where others would read it."""
     access = Access(store, mode="pairing", owners=[], allowed=[])
