@@ -16,7 +16,8 @@ async def settings(called: Called) -> Answered:
     chat, store = called.incoming.chat, called.rooms.store
     if chat.is_private:
         return "There is nothing to set in a private chat."
-    verb, _, rest = called.arguments.partition(" ")
+    verb, *rest = called.arguments.split(maxsplit=1) or [""]
+    verb = verb.lower()
     if called.rooms.access.is_open:
         return "Everybody may talk to me here: my owner has set that."
     if not verb:
@@ -26,7 +27,7 @@ async def settings(called: Called) -> Answered:
             f"Say what to change: {code('/settings allow')} or {code('/settings forbid')}, then "
             "whom; without that, all of this chat."
         )
-    for admitted in _named(rest, chat):
+    for admitted in _named("".join(rest), chat):
         if verb == "allow":
             await store.admit(chat.place, admitted)
         else:

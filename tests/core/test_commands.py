@@ -253,7 +253,7 @@ async def test_a_host_lets_whole_chats_in(store: Store) -> None:
         text = await house.ask("/settings forbid desk:30", chat=ROOM, person=HAL)
         assert "only talk to people" in await house.ask("hi", chat=ROOM, person=ANN)
         text = await house.ask(
-            "/settings allow desk:77 The a: team desk:31 hall", chat=ROOM, person=HAL
+            "/settings Allow\ndesk:77 The a: team desk:31 hall", chat=ROOM, person=HAL
         )
         assert text.endswith("\n\n- The a: team (`desk:77`)\n- hall (`desk:31`)")
         assert "Say what to change: `/settings allow`" in await house.ask(
