@@ -6,15 +6,19 @@ _MARKS = re.compile(r"[\\`*_<>~|#$&]")
 # With a backslash these would open and close a formula.
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 # What makes a list of a line that begins with it; a heading or a quote is caught above.
-_BULLETS = re.compile(r"^(\s*)(?=[-+=])|(?<=\d)(?=[.)](?:\s|$))", re.MULTILINE)
+_BULLETS = re.compile(r"^(?=[-+=])|(?<=\d)(?=[.)](?:\s|$))", re.MULTILINE)
 
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})[ \t]*(\S*)")
 
 
 def plain(text: str) -> str:
-    """Return Markdown that shows `text` as it is: a name, or what somebody said."""
-    marked = _MARKS.sub(r"\\\g<0>", text).translate(_BRACKETS)
-    return _BULLETS.sub(r"\1\\", marked)
+    """Return Markdown that shows `text` as it is: a name, or what somebody said.
+
+    Only its indents are lost, which would make code of it.
+    """
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    marked = _MARKS.sub(r"\\\g<0>", lines).translate(_BRACKETS)
+    return _BULLETS.sub(r"\\", marked)
 
 
 def with_end(text: str) -> str:

@@ -1,7 +1,7 @@
 """Text put into Markdown shows as it is."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -35,6 +35,15 @@ def test_names_are_no_markup(text: str) -> None:
 def test_any_line_shows_as_it_is(text: str) -> None:
     """Nothing of a line is taken for markup."""
     assert shown(MarkdownIt().parse(markdown.plain(text))) == text
+
+
+@given(st.lists(NASTY | st.sampled_from(["", "    ", "\t"]), min_size=1).map("\n".join))
+@example("\n- x")
+@example("\tx")
+def test_any_lines_show_as_they_are(text: str) -> None:
+    """Nor of many lines; blanks at their ends do not count."""
+    seen = shown(MarkdownIt().parse(markdown.plain(text)))
+    assert "".join(seen.split()) == "".join(text.split())
 
 
 @pytest.mark.parametrize(
