@@ -181,6 +181,7 @@ def _open_bots(chosen: BotSettings, stack: AsyncExitStack, notice: str) -> Itera
             proxy=chosen.http_proxy_telegram,
             hook=hook or None,
             commands=COMMANDS,
+            owners=chosen.owners,
         )
         stack.push_async_callback(telegram.close)
         yield telegram

@@ -7,7 +7,7 @@ from typing import Self
 import telegram
 
 from bots import live
-from bots.telegram.menu import MenuEntry
+from bots.telegram.menu import Menu, MenuEntry
 from bots.telegram.polling import Polling
 from bots.telegram.registration import Hook
 from bots.telegram.screen import Notes, TelegramScreen
@@ -38,7 +38,8 @@ class TelegramBot:
         api_url: Root of the Bot API server, such as https://api.telegram.org.
         proxy: URL of an HTTP proxy; None means the one the system names, if any.
         hook: Where Telegram posts updates to; None: we ask for them.
-        commands: The command menu; empty leaves it as it is.
+        commands: All that there are; empty leaves the menus as they are.
+        owners: Ids of who is shown all of them, of whatever platform.
         private_pace: How often previews may call in a private chat.
         group_pace: The same in a group.
         pause: Seconds to wait when polling or storing has failed; they double up to 30.
@@ -55,6 +56,7 @@ class TelegramBot:
         proxy: str | None = None,
         hook: Hook | None = None,
         commands: Sequence[MenuEntry] = (),
+        owners: Sequence[str] = (),
         private_pace: live.Pace = PRIVATE_PACE,
         group_pace: live.Pace = GROUP_PACE,
         pause: float = 1.0,
@@ -72,7 +74,7 @@ class TelegramBot:
         # Two that ask take updates from each other; any number may be posted to.
         self.claim = "" if hook else self.name
         self._hook = hook
-        self._commands = tuple(commands)
+        self._menu = Menu(self._bot, commands, owners)
         self._paces = {True: private_pace, False: group_pace}
         self._pause = pause
         self._largest_file = largest_file
@@ -101,10 +103,10 @@ class TelegramBot:
             SettingsError: The token is refused, or what is set about the webhook.
         """
         if self._hook:
-            hook = Webhook(self._bot, self._hook, commands=self._commands, pause=self._pause)
+            hook = Webhook(self._bot, self._hook, menu=self._menu, pause=self._pause)
             self._listening = hook
             return await hook.run(inbox)
-        polling = Polling(self._bot, self._request, commands=self._commands, pause=self._pause)
+        polling = Polling(self._bot, self._request, menu=self._menu, pause=self._pause)
         self._listening = polling
         return await polling.run(inbox)
 

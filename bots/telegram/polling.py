@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import telegram
 from telegram.request import BaseRequest
 
-from bots.telegram.menu import Menu, MenuEntry
+from bots.telegram.menu import Menu
 from bots.telegram.transport import seconds
 from bots.telegram.updates import ALLOWED, Found, Pauses, Read, insist, read, reason, store
 from core.errors import StoreError
@@ -45,7 +45,7 @@ class Polling:
     Args:
         bot: The SDK's client.
         request: Its transport.
-        commands: The menu; empty leaves it as it is.
+        menu: What is set at the start.
         pause: Seconds after a first failure; they double up to 30.
     """
 
@@ -54,12 +54,12 @@ class Polling:
         bot: telegram.Bot,
         request: BaseRequest,
         *,
-        commands: Sequence[MenuEntry],
+        menu: Menu,
         pause: float,
     ) -> None:
         self._bot = bot
         self._request = request
-        self._menu = Menu(bot, commands)
+        self._menu = menu
         self._pauses = Pauses(pause, "telegram polling")
         self._offset = 0
         self._next_complaint = 0.0

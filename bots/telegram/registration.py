@@ -4,14 +4,13 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import telegram
 
-from bots.telegram.menu import Menu, MenuEntry
+from bots.telegram.menu import Menu
 from bots.telegram.updates import ALLOWED, Pauses, insist
 from core.errors import SettingsError
 
@@ -59,16 +58,14 @@ class Registration:
     Args:
         bot: The SDK's client.
         hook: What Telegram is to know.
-        commands: The menu; empty leaves it as it is.
+        menu: What is set at the start.
         pause: Seconds after a first failure; they double up to 30.
     """
 
-    def __init__(
-        self, bot: telegram.Bot, hook: Hook, *, commands: Sequence[MenuEntry], pause: float
-    ) -> None:
+    def __init__(self, bot: telegram.Bot, hook: Hook, *, menu: Menu, pause: float) -> None:
         self._bot = bot
         self._hook = hook
-        self._menu = Menu(bot, commands)
+        self._menu = menu
         self._pauses = Pauses(pause, "telegram's webhook")
         self._has_stood = False
         self._error_at = -math.inf

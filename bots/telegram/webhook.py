@@ -17,14 +17,13 @@ What is promised:
 import asyncio
 import hmac
 import logging
-from collections.abc import Sequence
 from http import HTTPStatus
 from weakref import WeakValueDictionary
 
 import telegram
 from aiohttp import ClientError, web
 
-from bots.telegram.menu import MenuEntry
+from bots.telegram.menu import Menu
 from bots.telegram.payload import parse
 from bots.telegram.registration import Hook, Registration
 from bots.telegram.updates import Found, Pauses, read, store
@@ -51,15 +50,13 @@ class Webhook:
     Args:
         bot: The SDK's client.
         hook: Where Telegram reaches us.
-        commands: The menu; empty leaves it as it is.
+        menu: What is set at the start.
         pause: Seconds after a first failure; they double up to 30.
     """
 
-    def __init__(
-        self, bot: telegram.Bot, hook: Hook, *, commands: Sequence[MenuEntry], pause: float
-    ) -> None:
+    def __init__(self, bot: telegram.Bot, hook: Hook, *, menu: Menu, pause: float) -> None:
         self._hook = hook
-        self._registration = Registration(bot, hook, commands=commands, pause=pause)
+        self._registration = Registration(bot, hook, menu=menu, pause=pause)
         self._storage = Pauses(pause, "storing telegram's messages")
         self._me: telegram.User | None = None
         self._is_ending = False

@@ -222,6 +222,8 @@ class Entry:
 
     name: str
     help: str
+    is_for_owners: bool = False
+    is_for_hosts: bool = False
 
 
 async def test_a_webhook_is_ended_and_the_menu_set(telegram_server: TelegramServer) -> None:
@@ -235,6 +237,25 @@ async def test_a_webhook_is_ended_and_the_menu_set(telegram_server: TelegramServ
     (menu,) = telegram_server.menus.values()
     assert menu[0] == {"command": "new", "description": "Start afresh"}
     assert menu[1] == {"command": "help", "description": "x" * 256}
+
+
+async def test_a_menu_shows_nobody_what_is_not_for_them(telegram_server: TelegramServer) -> None:
+    """Owners who have written see everything in their chats; Telegram does not say who hosts."""
+    ann, inbox = telegram_server.user("Ann"), Inbox()
+    telegram_server.private(ann).say(ann, "Hello")
+    commands = [
+        Entry("new", "Start afresh"),
+        Entry("users", "List them", is_for_owners=True),
+        Entry("settings", "Set something", is_for_hosts=True),
+    ]
+    owners = ("telegram:404", "discord:1", f"telegram:{ann.id}")
+    async with listening(telegram_server, inbox, commands=commands, owners=owners):
+        await telegram_server.until(lambda: inbox.messages)
+    shown = {
+        scope: [row["command"] for row in m] for (scope, _), m in telegram_server.menus.items()
+    }
+    own = f'{{"chat_id": {ann.id}, "type": "chat"}}'
+    assert shown == {'{"type": "default"}': ["new"], own: ["new", "users", "settings"]}
 
 
 async def test_a_refused_menu_does_not_keep_it_from_listening(
