@@ -187,7 +187,7 @@ class Turns:
         if command.is_for_owners:
             return f"/{command.name} is for my owner only."
         if command.is_for_hosts and not person.is_host:
-            return f"/{command.name} is for those who run this place, and for my owner."
+            return f"/{command.name} is for my owner, and on a server for those who run it."
         return ""
 
     async def _carry_out(self, working: Working, answered: Answered) -> Outcome:

@@ -267,7 +267,7 @@ async def test_settings_are_for_hosts(store: Store) -> None:
     async with house.running():
         assert "only talk to people" in await house.ask("/settings allow", chat=ROOM, person=HAL)
         text = await house.ask("/settings allow", chat=ROOM, person=GUEST)
-        assert text == "/settings is for those who run this place, and for my owner."
+        assert text == "/settings is for my owner, and on a server for those who run it."
         assert "/settings" not in await house.ask("/help", chat=ROOM, person=GUEST)
         assert "desk:30" in await house.ask("/settings allow", chat=ROOM, person=OWNER)
         text = await house.ask("/settings allow", chat=OFFICE, person=OWNER)
