@@ -7,6 +7,7 @@ from typing import Any
 import pydantic_core
 
 from core.provider import Failure, read_error
+from core.thought import Thought
 from core.types import Cut
 
 _DONE = b"[DONE]"
@@ -32,17 +33,19 @@ class Completion:
         self.is_done = False
         self.usage: dict[str, Any] | None = None
         self._texts: list[str] = []
+        self._words: list[str] = []
         self._refusals: list[str] = []
+        self._thought = Thought()
 
     @property
     def text(self) -> str:
-        """What was said so far."""
+        """What was written so far, thoughts and all."""
         return "".join(self._texts)
 
     @property
     def has_words(self) -> bool:
         """Whether anything was said yet."""
-        return bool(self._texts)
+        return bool(self._words)
 
     @property
     def has_ended(self) -> bool:
@@ -55,7 +58,7 @@ class Completion:
         Sets `failure` where one is not JSON, or not shaped like a chunk, unless the answer
         stands already.
         """
-        before = len(self._texts)
+        before = len(self._words)
         for data in events:
             try:
                 text = self._take(data)
@@ -65,9 +68,10 @@ class Completion:
                 self.failure = Failure(cause="unclear")
             if self.failure:
                 break
-            if text:
-                self._texts.append(text)
-        return "".join(self._texts[before:])
+            self._texts.append(text)
+            if words := self._thought.strip(text):
+                self._words.append(words)
+        return "".join(self._words[before:])
 
     def end(self) -> str:
         """Take in that nothing follows; return the text that adds: a refusal, in its words.
@@ -76,11 +80,14 @@ class Completion:
         """
         if self.failure:
             return ""
-        refusal = "" if self._texts else "".join(self._refusals)
-        if refusal:
-            self._texts.append(refusal)
+        rest = self._thought.end()
+        if not (self._words or rest):
+            rest = "".join(self._refusals)
+            self._texts.append(rest)
+        if rest:
+            self._words.append(rest)
         self.failure = self._shortfall()
-        return refusal
+        return rest
 
     @property
     def cut(self) -> Cut | None:
@@ -90,7 +97,7 @@ class Completion:
         return Cut(is_blocked=self.finish == "content_filter")
 
     def _shortfall(self) -> Failure | None:
-        is_visible = any(map(_is_visible, self.text))
+        is_visible = any(map(_is_visible, "".join(self._words)))
         # Some servers name no finish_reason; asking them again would only cost as much again.
         if not (self.finish or (self.is_done and is_visible)):
             return Failure(cause="unclear")
