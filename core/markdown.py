@@ -8,7 +8,9 @@ _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 # What makes a list of a line that begins with it; a heading or a quote is caught above.
 _BULLETS = re.compile(r"^(?=[-+=])|(?<=\d)(?=[.)](?:\s|$))", re.MULTILINE)
 
-_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})[ \t]*(\S*)")
+# What stands before a fence, the fence, and what is said behind it.
+_FENCE = re.compile(r"([ >]*(?:(?:[-*+]|\d{1,9}[.)]) +)*)(`{3,}|~{3,})(.*)")
+_BULLET = re.compile(r"[^ >]")
 
 
 def plain(text: str) -> str:
@@ -22,17 +24,26 @@ def plain(text: str) -> str:
 
 
 def with_end(text: str) -> str:
-    """Return Markdown that may break off anywhere with its last code block closed."""
-    fence = ""
+    """Return Markdown that may break off anywhere with its last code block closed.
+
+    Code in a list or a quote is closed there: at the margin, its end would begin another.
+    """
+    fence = margin = ""
     for line in text.splitlines():
+        edge = line[: len(line) - len(line.lstrip(" >"))]
+        if line.strip() and len(edge) < len(margin):
+            fence = margin = ""  # with the list or the quote
         marks = _FENCE.match(line)
-        if not marks:
-            continue
-        if not fence:
-            fence = marks[1]
-        elif marks[1].startswith(fence) and not marks[2]:
-            fence = ""
-    return f"{text}\n{fence}" if fence else text
+        if marks and not fence and marks[2][0] not in marks[3]:
+            margin, fence = _BULLET.sub(" ", marks[1]), marks[2]
+        elif marks and fence and marks[1] == edge and _is_end(marks, margin, fence):
+            fence = margin = ""
+    return f"{text}\n{margin}{fence}" if fence else text
+
+
+def _is_end(marks: re.Match[str], margin: str, fence: str) -> bool:
+    is_beside = marks[1].count(">") == margin.count(">") and len(marks[1]) < len(margin) + 4
+    return is_beside and marks[2].startswith(fence) and not marks[3].strip()
 
 
 def code(text: str) -> str:

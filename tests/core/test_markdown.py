@@ -54,11 +54,19 @@ def test_any_lines_show_as_they_are(text: str) -> None:
         ("```py\nx\n```\ny", "```py\nx\n```\ny"),
         ("~~~~\n```\n~~~", "~~~~\n```\n~~~\n~~~~"),
         ("```\n```x\n````", "```\n```x\n````"),
+        ("```x``` y", "```x``` y"),
+        ("1. a:\n   ```py\n   x", "1. a:\n   ```py\n   x\n   ```"),
+        ("- ```py\n  x\n  ```\ny", "- ```py\n  x\n  ```\ny"),
+        ("- a\n  ```py\n  x\n\ny\n```\nz", "- a\n  ```py\n  x\n\ny\n```\nz\n```"),
+        ("> ```py\n> x", "> ```py\n> x\n> ```"),
+        ("```\n> ```\n- ```\n    ```", "```\n> ```\n- ```\n    ```\n```"),
     ],
 )
 def test_an_open_code_block_is_closed(text: str, ended: str) -> None:
     """What stands below a text that breaks off is no part of its code."""
     assert markdown.with_end(text) == ended
+    tokens = MarkdownIt().parse(f"{ended}\n\nnote")
+    assert [token.content for token in tokens if token.level == 1][-1] == "note"
 
 
 def test_quotes_every_line() -> None:
