@@ -40,7 +40,7 @@ async def _help(called: Called) -> Answered:
         if (is_owner or not c.is_for_owners) and (is_host or not c.is_for_hosts)
     ]
     lines = [f"- /{' '.join(filter(None, (c.name, code(c.usage))))}: {c.help}" for c in rows]
-    return "Write or speak to me. I also know these commands:\n\n" + "\n".join(lines)
+    return "\n".join([f"{called.invitation}. I also know these commands:\n", *lines])
 
 
 def _name(offers: Literal["models", "personas"]) -> Argument:

@@ -65,6 +65,12 @@ class Called:
         """The message it was given in."""
         return self.turn.messages[0]
 
+    @property
+    def invitation(self) -> str:
+        """What people do to be answered in this chat: among others it is not enough to write."""
+        is_private = self.incoming.chat.is_private
+        return "Write or speak to me" if is_private else "Mention me, or reply to me"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:

@@ -9,7 +9,7 @@ from core.understand import spoken
 async def start(called: Called) -> Answered:
     """Say hello."""
     return (
-        f"Hello {plain(called.incoming.person.name)}! Write or speak to me, and I will answer.\n\n"
+        f"Hello {plain(called.incoming.person.name)}! {called.invitation}, and I will answer.\n\n"
         "I remember what we talk about here; /new starts afresh, /help shows what else I can do."
     )
 

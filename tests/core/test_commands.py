@@ -68,10 +68,11 @@ async def test_owners_cannot_be_kept_out(store: Store) -> None:
 
 
 async def test_start_and_help(store: Store) -> None:
-    """Help lists every command a person may use, with its arguments."""
+    """Help lists every command a person may use, with its arguments; both say how to be heard."""
     house = House(store=store)
     async with house.running():
-        assert (await house.ask("/start")).startswith("Hello Ann!")
+        assert (await house.ask("/start")).startswith("Hello Ann! Write or speak to me, and I ")
+        assert "! Mention me, or reply to me, and I" in await house.ask("/start", chat=GROUP)
         text = await house.ask("/help")
         everything = await house.ask("/help", chat=OFFICE, person=OWNER)
     assert "- /model `[name]`: choose the model" in text
