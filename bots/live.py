@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SHORT_PAUSE = 1.0
 # A chat that shows nothing yet is tried again when the platform says, but not sooner than this.
 SOON = 0.1
-# So many messages of an ended answer stand at once, as platforms let them; others at the pace.
+# So many messages of an answer are posted at once, as platforms let them; others at the pace.
 AT_ONCE = 3
 
 P = TypeVar("P")
@@ -156,18 +156,17 @@ def _pause_after(error: DeliveryError | StoreError, pace: Pace, *, is_seen: bool
 
 async def _update(reply: Reply, screen: Screen[P], parts: Sequence[P]) -> float:
     """Bring what stands in the chat to `parts`; return the seconds to pause afterwards."""
-    pause = 0.0
+    calls = 0
     for index, part in enumerate(parts):
+        if calls >= AT_ONCE and await reply.has_closed(within=screen.pace.edit):
+            break
         await reply.cleared()
         if index < len(reply.posted):
-            if await _replace(reply.posted[index], screen, part):
-                pause += screen.pace.edit
-        elif index == len(parts) - 1 and await screen.draft(part):
-            pause += screen.pace.draft
-        else:
+            calls += await _replace(reply.posted[index], screen, part)
+        elif index < len(parts) - 1 or not await screen.draft(part):
             await reply.record(await screen.post(part, is_first=not index), part)
-            pause += screen.pace.edit
-    return max(pause, screen.pace.draft)
+            calls += 1
+    return max(min(calls, AT_ONCE) * screen.pace.edit, screen.pace.draft)
 
 
 async def _replace(posted: Posted, screen: Screen[P], part: P) -> bool:

@@ -101,6 +101,21 @@ async def test_closing_ends_every_wait_at_once() -> None:
     assert paper.shown == {"1": "one."}
 
 
+async def test_what_grew_all_at_once_is_shown_little_by_little() -> None:
+    """A preview posts no faster than a final text, and does not hold that up by the rest."""
+    pace = live.Pace(draft=60.0, edit=60.0, typing_after=60.0)
+    reply, paper = Reply(chat=CHAT, key=1), Paper(pace=pace)
+    async with preview(reply, paper):
+        reply.grow("a" * 95)
+        await paper.until(lambda: len(paper.shown) == live.AT_ONCE)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert len(paper.calls) == live.AT_ONCE
+    paper.pace = live.Pace(draft=0.0, edit=0.0)
+    await finish(reply, paper, "a" * 95)
+    assert list(paper.shown.values()) == ["a" * 10] * 9 + ["a" * 5]
+
+
 async def test_a_call_under_way_completes_first() -> None:
     """A preview's edit can never land on top of the final text."""
     reply, paper = Reply(chat=CHAT, key=1), Paper()
