@@ -22,6 +22,9 @@ BLOCK = 1_600  # samples: a tenth of a second, the grain of levels and cuts
 PAUSE = 5  # blocks: what is quiet for half a second is a pause between words
 SEARCH = 300  # blocks: how far before and after the even place to cut a pause is looked for
 SILENCE = 10  # of 32,768, root mean square: 70 dB below full scale
+# What is packed at one sample a second unpacks to 16,000: 60 KB took 6 GB. What no codec has in one
+# frame is none (the longest, of FLAC at 8 kHz, is 8 s).
+LONGEST_FRAME = 30  # seconds
 SHORTEST = 0.1  # seconds: "minimum audio length is 0.1 seconds", the API's error, 2026-11
 
 # What is read from strangers. Playlists are left out: they would name further files to open.
@@ -233,9 +236,12 @@ def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
         except (StopIteration, av.FFmpegError):
             return
         try:
-            yield from packet.decode()
+            frames = packet.decode()
         except av.FFmpegError:
             continue
+        if any(frame.samples > LONGEST_FRAME * frame.sample_rate for frame in frames):
+            raise ValueError("a frame of many seconds")
+        yield from frames
 
 
 def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:

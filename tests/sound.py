@@ -52,6 +52,20 @@ def tone(
     return out.getvalue()
 
 
+def slowed(*, container: str, codec: str) -> bytes:
+    """Return a single frame of noise at 10 samples a second, which lasts for half an hour."""
+    out = io.BytesIO()
+    with av.open(out, mode="w", format=container) as file:
+        stream = file.add_stream(codec, rate=10, layout="mono", options={"frame_size": "16384"})
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame("s16p" if codec == "wavpack" else "s16", "mono", 16_384)
+        frame.sample_rate = 10
+        frame.planes[0].update(bytes(range(256)) * 128)
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
 def film() -> bytes:
     """Return two seconds of film without sound."""
     out = io.BytesIO()

@@ -179,6 +179,16 @@ def test_decoding_stops_at_the_longest_length() -> None:
         audio.examine(raw, longest=180)
 
 
+@pytest.mark.parametrize("container", ["flac", "wv"])
+def test_a_small_file_takes_little_memory(container: str) -> None:
+    """A frame that claims to last for hours is not unpacked; it would be gigabytes."""
+    codec = {"flac": "flac", "wv": "wavpack"}[container]
+    raw = sound.slowed(container=container, codec=codec)
+    assert len(raw) < 100_000
+    with pytest.raises(SpeechError, match="I cannot read this recording"):
+        audio.examine(raw, longest=4 * 3600)
+
+
 def test_a_long_recording_is_cut_in_its_pauses() -> None:
     """Parts are within the limits, about equal, whole in sum, and end where nobody speaks."""
     pauses = [(19, 20), (37, 38), (46, 46.4), (61, 62), (80, 81)]
