@@ -8,6 +8,7 @@ import array
 import io
 import itertools
 import math
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,8 +23,8 @@ BLOCK = 1_600  # samples: a tenth of a second, the grain of levels and cuts
 PAUSE = 5  # blocks: what is quiet for half a second is a pause between words
 SEARCH = 300  # blocks: how far before and after the even place to cut a pause is looked for
 SILENCE = 10  # of 32,768, root mean square: 70 dB below full scale
-# What is packed at one sample a second unpacks to 16,000: 60 KB took 6 GB. What no codec has in one
-# frame is none (the longest, of FLAC at 8 kHz, is 8 s).
+# A sample a second unpacks to 16,000: 60 KB took 6 GB. The longest frame that is meant in earnest,
+# of FLAC at 8 kHz, is 8 s.
 LONGEST_FRAME = 30  # seconds
 SHORTEST = 0.1  # seconds: "minimum audio length is 0.1 seconds", the API's error, 2026-11
 
@@ -80,22 +81,23 @@ class Part:
     seconds: float
 
 
-def examine(audio: bytes, *, longest: float) -> Recording:
+def examine(audio: bytes, *, longest: float, is_over: threading.Event | None = None) -> Recording:
     """Decode a recording once from end to end, and say what it is.
 
     Args:
         audio: A file of any kind, from a stranger.
         longest: Seconds; decoding stops there, so a small file cannot claim hours of work.
+        is_over: Set when nobody wants to know any more.
 
     Raises:
-        SpeechError: It is empty, damaged, no sound, silent, too short or too long.
+        SpeechError: It is empty, damaged, no sound, silent, too short or too long, or is over.
     """
     if not audio:
         raise SpeechError(_EMPTY)
     try:
         with _open(audio) as container:
             name = _format(container)
-        levels, samples = _levels(audio, longest)
+        levels, samples = _levels(audio, longest, is_over or threading.Event())
     except (av.FFmpegError, ValueError) as error:
         raise SpeechError(_UNREADABLE) from error
     if not samples:
@@ -174,10 +176,12 @@ def _format(container: av.container.InputContainer) -> str:
     return name
 
 
-def _levels(audio: bytes, longest: float) -> tuple[Sequence[int], int]:
+def _levels(audio: bytes, longest: float, is_over: threading.Event) -> tuple[Sequence[int], int]:
     levels = array.array("H")
     samples = 0
     for block in _blocks(audio):
+        if is_over.is_set():
+            raise SpeechError(_UNREADABLE)
         samples += block.samples
         check_length(samples / RATE, longest)
         # Every eighth sample tells the level as well as all of them, in an eighth of the time.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core import metrics, models
 from core.breaker import Breaker
 from core.errors import ModelError, SpeechError
+from core.hearing import examined, in_thread
 from core.protocols import HoldAudio, Pay
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import is_given_up, pause
@@ -92,7 +93,7 @@ class OpenAISpeech:
             ModelSetupError: The key, the quota or the models' names are wrong.
             ModelError: No model heard it.
         """
-        recording = await asyncio.to_thread(self._examine, audio, voice)
+        recording = await examined(audio, voice, longest=self._longest_seconds)
         names = models.serving(self._names)
         translators = [name for name in names if models.describe_speech(name).can_translate]
         is_translated = to_english and bool(translators)
@@ -104,12 +105,6 @@ class OpenAISpeech:
             except ModelError as error:
                 log.info("no translation, transcribing instead: %s", error)
         return await self._hear(recording, names, pay, to_english=False)
-
-    def _examine(self, audio: bytes, voice: Voice) -> "Recording":
-        from core.audio import check_length, examine  # noqa: PLC0415 - PyAV: 25 MB and 0.1 s
-
-        check_length(voice.seconds or 0, self._longest_seconds)
-        return examine(audio, longest=self._longest_seconds)
 
     async def _hear(
         self, recording: "Recording", names: Sequence[str], pay: Pay, *, to_english: bool
@@ -129,7 +124,7 @@ class OpenAISpeech:
             # What has just answered is asked first from now on; what failed, no more.
             names = names[names.index(model) :]
         if not any(texts):
-            from core.audio import NO_WORDS  # noqa: PLC0415 - as above
+            from core.audio import NO_WORDS  # noqa: PLC0415 - as in core.hearing
 
             raise SpeechError(NO_WORDS)
         return Transcript(text=" ".join(filter(None, texts)), is_english=to_english)
@@ -141,7 +136,7 @@ class OpenAISpeech:
         most_seconds = min([self._part_seconds, *(limit for limit in limits if limit)])
         found = parts(recording, most_bytes=MOST_BYTES, most_seconds=most_seconds)
         # Each is cut and encoded in a thread, when the one before has been heard.
-        while part := await asyncio.to_thread(next, found, None):
+        while part := await in_thread(next, found, None):
             yield part
 
     async def _ask(

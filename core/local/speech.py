@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SpeechError
+from core.hearing import examined
 from core.local.weights import SPEECH, Progress, find, quiet, read
 from core.protocols import HoldAudio
 from core.types import Transcript, Usage, Voice
@@ -68,7 +69,7 @@ class LocalTranscriber:
             SpeechError: It cannot be heard.
             SettingsError: The extra `embedded` is not installed, or damaged.
         """
-        recording = await asyncio.to_thread(self._examine, audio, voice)
+        recording = await examined(audio, voice, longest=self._longest_seconds)
         pay = await hold((MODEL,), recording.seconds)
         is_over = threading.Event()
         hear = partial(self._hear, recording, is_over, to_english=to_english)
@@ -77,24 +78,18 @@ class LocalTranscriber:
         finally:
             is_over.set()
         if not text:
-            from core.audio import NO_WORDS  # noqa: PLC0415 - loaded by _examine
+            from core.audio import NO_WORDS  # noqa: PLC0415 - loaded by `examined`
 
             raise SpeechError(NO_WORDS)
         pay(Usage(purpose="transcribe", model=MODEL, seconds=recording.seconds))
         return Transcript(text=text, is_english=to_english)
-
-    def _examine(self, audio: bytes, voice: Voice) -> "Recording":
-        from core.audio import check_length, examine  # noqa: PLC0415 - PyAV: 25 MB and 0.1 s
-
-        check_length(voice.seconds or 0, self._longest_seconds)
-        return examine(audio, longest=self._longest_seconds)
 
     def _hear(self, recording: "Recording", is_over: threading.Event, *, to_english: bool) -> str:
         if self._model is None:
             self._model = _load(self._progress)
         import numpy as np  # noqa: PLC0415 - comes with the engine
 
-        from core.audio import waves  # noqa: PLC0415 - loaded by _examine
+        from core.audio import waves  # noqa: PLC0415 - loaded by `examined`
 
         language = self._language if self._language in self._model.supported_languages else None
         texts = []
