@@ -11,7 +11,7 @@ from core.errors import ModelError, SpeechError
 from core.hearing import examined, in_thread
 from core.protocols import HoldAudio, Pay
 from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
-from core.retry import is_given_up, pause
+from core.retry import BACKOFF_SECONDS, is_given_up, pause
 from core.types import Transcript, Usage, Voice
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class OpenAISpeech:
         longest_seconds: float = LONGEST_SECONDS,
         part_seconds: float = PART_SECONDS,
         read_seconds: float = 180.0,
-        backoff_seconds: float = 0.5,
+        backoff_seconds: float = BACKOFF_SECONDS,
         breaker: Breaker | None = None,
     ) -> None:
         self._breaker = breaker or Breaker()
