@@ -14,7 +14,7 @@ from core import metrics, tokens
 from core.breaker import Breaker
 from core.completion import Completion
 from core.errors import ModelError
-from core.prompt import worded
+from core.prompt import sent, worded
 from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, reported_tokens
 from core.retry import BACKOFF_SECONDS, HASTE, is_given_up, pause
 from core.sse import EventReader
@@ -190,7 +190,7 @@ class OpenAIChat:
         body: dict[str, Any] = {
             "model": model,
             "stream": True,
-            "messages": [{"role": message.role, "content": worded(message)} for message in prompt],
+            "messages": sent(prompt, takes_system="system" not in refused),
             "stream_options": {"include_usage": True},
             "max_completion_tokens": limit,
         }

@@ -298,7 +298,8 @@ def _told(messages: Sequence[Message], room: int) -> Sequence[Message]:
     """Return messages as they are if they fit; else the newest, the longest of them shortened."""
     if _sum(messages) <= room:
         return messages
-    newest = messages[-max(1, room // LEAST_TOLD) :]
+    # From a question on, as many models' templates want it.
+    newest = _from_a_question(messages[-max(2, room // LEAST_TOLD) :])
     most = left = room
     for number, message in enumerate(sorted(newest, key=lambda m: m.tokens)):
         most = left // (len(newest) - number)

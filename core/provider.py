@@ -114,6 +114,15 @@ _PARAMETERS = (
     "stream_options",
     "temperature",
 )
+# Of templates (Gemma, Mistral 7B; llama.cpp calls that its own fault), of OpenAI's o1, Gemini and
+# Bedrock, as their users quote them, 2026-11.
+_NO_SYSTEM = re.compile(
+    r"system (role|message|prompt|instruction)s? (is |are )?not (supported|enabled|allowed)"
+    r"|developer instruction is not enabled|does not support 'system'"
+    r"|doesn't support (the )?system|roles must alternate"
+    r"|only user(,| and) assistant.{0,20} roles are supported",
+    re.IGNORECASE,
+)
 # An answer is none the worse without them, so nobody needs to know what is wrong with them.
 _DISPENSABLE = frozenset({"prompt_cache_key", "stream_options", "temperature"})
 
@@ -124,7 +133,8 @@ class Failure:
 
     Attributes:
         retry_after: Seconds the server asked us to wait; None if it named none.
-        parameter: The parameter it does not take, for the cause `parameter`.
+        parameter: The parameter it does not take, for the cause `parameter`; `system` for
+            messages of that role.
         status: Of the response; None when there was none.
         code: The server's name for it, for the log.
         is_silent: The server kept the connection and said nothing, as long as we waited for it.
@@ -280,7 +290,9 @@ def read_error(body: object, *, status: int | None) -> Failure:
     parameter = ""
     if cause == "refused":
         parameter = _refused_parameter(str(fields.get("param") or ""), message)
-        cause = "parameter" if parameter else cause
+    if cause in {"refused", "broken"} and _NO_SYSTEM.search(message):
+        parameter = "system"
+    cause = "parameter" if parameter else cause
     code = str(fields.get("code") or fields.get("type") or "")
     return Failure(
         cause=cause,

@@ -246,6 +246,7 @@ async def test_notes_fit_below_the_longest_persona(store: Store) -> None:
     assert [m.role for m in prompt[:2]] == ["system", "system"]
     assert len(prompt) >= 4
     assert all(message.content for message in prompt)
+    assert prompt[2].role == "user"
 
 
 async def test_a_summary_of_nothing_is_none(store: Store) -> None:
@@ -281,6 +282,7 @@ async def test_what_is_summed_up_fits(store: Store, sizes: list[int], shown: int
     assert tokens.prompt_tokens([replace(m, tokens=0) for m in prompt]) <= recalled.budget.prompt
     assert len(prompt) - 2 >= shown
     assert all(message.content for message in prompt)
+    assert prompt[1].role == "user"
 
 
 def _fill(tx: Tx, sizes: list[int]) -> int:

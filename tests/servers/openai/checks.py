@@ -93,6 +93,8 @@ def _problems(body: dict[str, Any], limits: Limits) -> Iterator[Refuse]:
     else:
         for index, message in enumerate(messages):
             yield from _message_problems(f"messages[{index}]", message)
+        if text := limits.template(messages):
+            yield refusal(limits.template_status, text)
 
 
 def _parameter_problems(body: dict[str, Any], limits: Limits) -> Iterator[Refuse]:

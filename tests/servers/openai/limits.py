@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.servers.openai.templates import Template, lenient
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -13,6 +15,8 @@ class Limits:
         is_reasoning: Refuses max_tokens and any temperature but 1.
         is_retired: Shut down; every call is refused.
         refuses: Further parameters it does not take, as older servers do.
+        template: What it makes of messages.
+        template_status: Of the refusal: vLLM blames the request, llama.cpp itself.
     """
 
     context: int = 128_000
@@ -20,6 +24,8 @@ class Limits:
     is_reasoning: bool = False
     is_retired: bool = False
     refuses: tuple[str, ...] = ()
+    template: Template = lenient
+    template_status: int = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
