@@ -60,3 +60,30 @@ async def test_nothing_is_put_before_a_prompt(
     """Without a system message, a prompt is sent as it is."""
     await hear(chat, prompt=PROMPT[2:])
     assert [role for role, _ in openai_server.requests[0].texts] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "sent"),
+    [
+        ("llama3.2:3b", Limits(), ["max_tokens"]),
+        ("gpt-oss:20b", Limits(), ["max_tokens"]),
+        ("openai/gpt-5.4", Limits(is_reasoning=True), ["max_completion_tokens"]),
+        ("ft:gpt-4o:us", Limits(), ["max_completion_tokens"]),
+        # A deployment at Azure has any name.
+        ("ours", Limits(is_reasoning=True), ["max_tokens", "max_completion_tokens"]),
+        (
+            "gpt-5-tiny",
+            Limits(refuses=("max_tokens", "max_completion_tokens")),
+            ["max_completion_tokens", "max_tokens", ""],
+        ),
+    ],
+)
+async def test_the_limit_has_the_name_that_counts(
+    openai_server: OpenAIServer, chat: OpenAIChat, name: str, limits: Limits, sent: list[str]
+) -> None:
+    """Open models' servers ignore the new name without a word, OpenAI's models refuse the old."""
+    openai_server.models[name] = limits
+    assert (await hear(chat, name)).error is None
+    names = ("max_tokens", "max_completion_tokens")
+    bodies = [request.body for request in openai_server.requests]
+    assert ["+".join(n for n in names if n in body) for body in bodies] == sent
