@@ -7,10 +7,14 @@ from typing import Any
 import pydantic_core
 
 from core.provider import Failure, read_error
-from core.thought import Thought
+from core.thoughts import Thoughts
 from core.types import Cut
 
 _DONE = b"[DONE]"
+# Values of finish_reason: OpenAI's; Mistral's where the window is full; Anthropic's.
+_FULL = {"length", "model_length", "max_tokens"}
+# The server gave up: OpenRouter's and Mistral's; DeepSeek's, whose machines were needed elsewhere.
+_BROKEN = {"error", "insufficient_system_resource"}
 # Printable by name only: the blanks of Hangul and Braille.
 _BLANKS = frozenset(" \u115f\u1160\u2800\u3164\uffa0")
 
@@ -35,7 +39,7 @@ class Completion:
         self._texts: list[str] = []
         self._words: list[str] = []
         self._refusals: list[str] = []
-        self._thought = Thought()
+        self._thoughts = Thoughts()
 
     @property
     def text(self) -> str:
@@ -69,18 +73,18 @@ class Completion:
             if self.failure:
                 break
             self._texts.append(text)
-            if words := self._thought.strip(text):
+            if words := self._thoughts.leave_out(text):
                 self._words.append(words)
         return "".join(self._words[before:])
 
     def end(self) -> str:
-        """Take in that nothing follows; return the text that adds: a refusal, in its words.
+        """Take in that nothing follows; return the text that adds, such as a refusal's words.
 
         Sets `failure` where what came is no answer.
         """
         if self.failure:
             return ""
-        rest = self._thought.end()
+        rest = self._thoughts.rest()
         if not (self._words or rest):
             rest = "".join(self._refusals)
             self._texts.append(rest)
@@ -92,7 +96,7 @@ class Completion:
     @property
     def cut(self) -> Cut | None:
         """How the answer fell short of its end; None if it did not."""
-        if self.failure or self.finish not in {"length", "content_filter"}:
+        if self.failure or self.finish not in {*_FULL, "content_filter"}:
             return None
         return Cut(is_blocked=self.finish == "content_filter")
 
@@ -101,9 +105,11 @@ class Completion:
         # Some servers name no finish_reason; asking them again would only cost as much again.
         if not (self.finish or (self.is_done and is_visible)):
             return Failure(cause="unclear")
+        if self.finish in _BROKEN:
+            return Failure(cause="broken")
         if is_visible:
             return None
-        if self.finish == "length":
+        if self.finish in _FULL:
             return Failure(cause="full")
         return Failure(cause="blocked" if self.finish == "content_filter" else "empty")
 

@@ -321,7 +321,11 @@ async def _usage(model: str, prompt: Sequence[Message], reply: Completion) -> Us
         input=prompt_tokens,
         cached=reported_tokens(details.get("cached_tokens")),
         written=reported_tokens(details.get("cache_write_tokens")),
-        output=reported_tokens(found.get("completion_tokens")),
+        # Gemini and xAI do not count what a model thinks among the former, but bill it.
+        output=max(
+            reported_tokens(found.get("completion_tokens")),
+            reported_tokens(found.get("total_tokens")) - prompt_tokens,
+        ),
     )
 
 

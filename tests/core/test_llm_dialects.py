@@ -3,9 +3,10 @@
 import pytest
 
 from core.llm import OpenAIChat
-from core.types import Message
-from tests.core.hearing import hear
-from tests.servers.openai import Limits, OpenAIServer, refused
+from core.types import Cut, Message
+from tests.core.hearing import REPLY, hear
+from tests.core.test_llm_loose import DONE, event, said, stream
+from tests.servers.openai import Limits, OpenAIServer, Shape, refused
 from tests.servers.openai.templates import Template, gemma, mistral, qwen
 
 PROMPT = (
@@ -87,3 +88,72 @@ async def test_the_limit_has_the_name_that_counts(
     names = ("max_tokens", "max_completion_tokens")
     bodies = [request.body for request in openai_server.requests]
     assert ["+".join(n for n in names if n in body) for body in bodies] == sent
+
+
+@pytest.mark.parametrize("length", [1, 4, 1000])
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("<think>\nTwo and two?\n</think>\n\nFour.", "Four."),
+        ("\n<think>\n\n</think>\n\nFour.", "Four."),
+        ("<thinking>Hm.</thinking>Four.", "Four."),
+        ("<thought>Hm.</thought>\nFour.", "Four."),
+        ("[THINK]Hm.[/THINK]Four.", "Four."),
+        ("<seed:think>Hm.</seed:think>Four.", "Four."),
+        ("Write <think> before </think>.", "Write <think> before </think>."),
+        ("<thin>ice</thin>", "<thin>ice</thin>"),
+        ("<", "<"),
+    ],
+)
+async def test_thoughts_are_no_part_of_an_answer(
+    openai_server: OpenAIServer, chat: OpenAIChat, said: str, text: str, length: int
+) -> None:
+    """What a model thinks before it answers is left out, wherever its pieces are cut."""
+    openai_server.reply = lambda _: said
+    openai_server.chunk_length = length
+    heard = await hear(chat)
+    assert (heard.text.strip(), heard.error) == (text, None)
+    assert heard.usage[0].output > 0
+
+
+async def test_thoughts_without_an_answer_are_none(
+    openai_server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    """A model that only thought is asked again, or there was no room for an answer."""
+    openai_server.reply = lambda _: "<think>Two and two? " * 20
+    assert "empty answer" in str((await hear(chat)).error)
+    openai_server.fail(Shape(finish="length"))
+    assert "ran out of room" in str((await hear(chat)).error)
+
+
+@pytest.mark.parametrize("finish", ["model_length", "max_tokens"])
+async def test_an_answer_may_be_cut_by_other_names(
+    openai_server: OpenAIServer, chat: OpenAIChat, finish: str
+) -> None:
+    """Mistral and Anthropic name it their own way, and the person is told all the same."""
+    openai_server.fail(Shape(finish=finish))
+    heard = await hear(chat)
+    assert (heard.text, heard.error) == (REPLY, None)
+    assert Cut() in heard.events
+
+
+@pytest.mark.parametrize("finish", ["error", "insufficient_system_resource"])
+async def test_a_server_that_gave_up_is_asked_again(
+    openai_server: OpenAIServer, chat: OpenAIChat, finish: str
+) -> None:
+    """Half an answer is not taken for the whole because a reason to end came with it."""
+    openai_server.fail(stream(said("You s"), said("", finish), DONE))
+    heard = await hear(chat)
+    assert (heard.text, heard.restarts, heard.error) == (REPLY, 1, None)
+
+
+async def test_what_a_model_thinks_is_paid_for(
+    openai_server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    """Gemini and xAI bill thoughts, but count them in the sum of all tokens only."""
+    details = {"reasoning_tokens": 405}
+    usage = {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}
+    found = event(choices=[], usage={**usage, "completion_tokens_details": details})
+    openai_server.fail(stream(said("Hi.", "stop"), found, DONE))
+    (call,) = (await hear(chat)).usage
+    assert (call.input, call.output) == (20, 603)
