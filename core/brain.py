@@ -67,7 +67,7 @@ def offers(settings: Settings) -> dict[str, tuple[str, ...]]:
 def _remote_transcriber(settings: Settings, _: Progress) -> Transcriber:
     from core.speech import OpenAISpeech  # noqa: PLC0415 - as the others here: only if needed
 
-    key = settings.speech_api_key or settings.openai_api_key
+    key = settings.speech_key
     return OpenAISpeech(
         names=settings.speech_model,
         key=key.get_secret_value() if key else None,

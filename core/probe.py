@@ -91,7 +91,7 @@ def open_speech_server(settings: Settings, *, seconds: float) -> Server:
     """Return the server that `core.brain` would have listen, which may be the same."""
     if not (settings.speech_base_url or settings.speech_api_key):
         return open_chat_server(settings, seconds=seconds)
-    key = settings.speech_api_key or settings.openai_api_key
+    key = settings.speech_key
     return _open(
         settings,
         key=("SPEECH_API_KEY", key.get_secret_value() if key else None),

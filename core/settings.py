@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core import table
 from core.errors import SettingsError
 from core.money import Scope, Span, Unit
+from core.provider import OPENAI_URL
 
 # gpt-5.4-mini has no announced end (openai 3.54, types/shared/chat_model.py, 2026-11).
 CHAT_MODELS = ("gpt-5.4-mini",)
@@ -330,6 +331,13 @@ class Settings(BaseSettings):
     def speech_url(self) -> str | None:
         """URL of the server that hears; None for OpenAI's own."""
         return self.speech_base_url if self._has_own_speech_server else self.openai_base_url
+
+    @property
+    def speech_key(self) -> Key | None:
+        """Key of the server that hears; the other server's only where it is the same host."""
+        urls = (self.speech_url or OPENAI_URL, self.openai_base_url or OPENAI_URL)
+        is_same = len({urlsplit(url).hostname for url in urls}) == 1
+        return self.speech_api_key or (self.openai_api_key if is_same else None)
 
     @property
     def _has_own_speech_server(self) -> bool:

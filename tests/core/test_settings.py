@@ -151,6 +151,23 @@ def test_where_speech_goes(settings: dict[str, str], url: str | None) -> None:
     assert load(Settings, **settings).speech_url == url
 
 
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "s3cret"),
+        ({"speech_base_url": "http://b"}, None),
+        ({"speech_base_url": "http://b", "speech_api_key": "own"}, "own"),
+        ({"speech_base_url": "https://api.openai.com/v1"}, "s3cret"),
+        ({"openai_base_url": "http://a:1/v1", "speech_base_url": "http://a:2/v1"}, "s3cret"),
+        ({"openai_base_url": "http://a/v1", "speech_api_key": "own"}, "own"),
+    ],
+)
+def test_a_key_goes_to_its_own_server(settings: dict[str, str], key: str | None) -> None:
+    """A speech server elsewhere is not handed the chat model's key."""
+    found = load(Settings, openai_api_key="s3cret", **settings).speech_key
+    assert (found.get_secret_value() if found else None) == key
+
+
 def test_every_problem_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """All problems are told at once."""
     monkeypatch.setenv("ACCESS", "x")
