@@ -33,15 +33,14 @@ _CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,3gp,"
     "mp3,mpeg,mpegts,ogg,tta,voc,w64,wav,wv"
 )
-# By libav's name of the container: what the API calls it and which codecs it takes inside.
-# flac m4a mp3 mp4 mpeg mpga ogg wav webm: openai 3.54, transcription_create_params.py, 2026-11
+# By libav's name of the container, the codecs in it that are sent as they are. The API takes m4a
+# and webm as well (openai 3.54, transcription_create_params.py), but not of every phone, and other
+# servers' sound libraries read neither (libsndfile: vLLM's until 2026-02, and others); 2026-11.
 _TAKEN = {
-    "ogg": ("ogg", {"opus", "vorbis", "flac"}),
-    "mp3": ("mp3", {"mp3"}),
-    "flac": ("flac", {"flac"}),
-    "wav": ("wav", {"pcm_s16le", "pcm_s24le", "pcm_f32le", "pcm_u8"}),
-    "mov,mp4,m4a,3gp,3g2,mj2": ("m4a", {"aac"}),
-    "matroska,webm": ("webm", {"opus", "vorbis"}),
+    "ogg": {"opus", "vorbis", "flac"},
+    "mp3": {"mp3"},
+    "flac": {"flac"},
+    "wav": {"pcm_s16le", "pcm_s24le", "pcm_f32le", "pcm_u8"},
 }
 Codec = Literal["libopus", "flac"]
 # Encoder, container, options, most bits a second; flac is for a libav built without Opus.
@@ -165,13 +164,11 @@ def _format(container: av.container.InputContainer) -> str:
     """
     if not container.streams.audio:
         raise SpeechError(_MUTE)
-    name, codecs = _TAKEN.get(container.format.name, ("", set()))
     codec = container.streams.audio[0].codec_context
     cover = av.stream.Disposition.attached_pic
     has_film = any(not stream.disposition & cover for stream in container.streams.video)
-    brand = container.metadata.get("major_brand", "")
-    is_other = name == "m4a" and not brand.startswith(("M4A", "mp4", "iso", "dash"))
-    if has_film or is_other or codec is None or codec.codec.canonical_name not in codecs:
+    name = container.format.name
+    if has_film or codec is None or codec.codec.canonical_name not in _TAKEN.get(name, ()):
         return ""
     return name
 
