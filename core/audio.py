@@ -118,7 +118,8 @@ def parts(recording: Recording, *, most_bytes: int, most_seconds: float) -> Iter
     """Yield the recording as files the API takes, in order; one and unchanged if it can be.
 
     A longer one is cut at its quietest places into parts of about equal length, each encoded
-    small (mono, 16 kHz) only when it is asked for.
+    small (mono, 16 kHz) only when it is asked for. Silent ones are left out: models make words
+    up for them.
 
     Args:
         recording: As examined.
@@ -135,8 +136,12 @@ def parts(recording: Recording, *, most_bytes: int, most_seconds: float) -> Iter
     )
     # A tenth less, for the container and for an encoder that overshoots.
     most_seconds = min(most_seconds, most_bytes * 8 * 0.9 / bits)
+    end = 0
     for length, blocks in _cut(recording, most_seconds):
         audio = _encode(blocks, codec, container, options)
+        end += length
+        if max(recording.levels[end - length : end]) < SILENCE:
+            continue
         seconds = min(length * BLOCK / RATE, recording.seconds)
         yield Part(audio=audio, name=f"speech.{container}", seconds=seconds)
 

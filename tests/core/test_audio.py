@@ -203,6 +203,15 @@ def test_a_long_recording_is_cut_in_its_pauses() -> None:
         assert audio.examine(part.audio, longest=200).seconds == pytest.approx(part.seconds)
 
 
+def test_silent_parts_are_left_out() -> None:
+    """Nobody pays for a part in which nobody speaks, and no model makes words up for it."""
+    recording = audio.examine(sound.voice_note(60, pauses=[(20, 40.2)]), longest=200)
+    cut = parts(recording, most_seconds=12)
+    levels = [level for part in cut for level in audio.examine(part.audio, longest=200).levels]
+    assert 40 <= sum(part.seconds for part in cut) < 50
+    assert sum(level > 100 for level in levels) == pytest.approx(400, abs=10)
+
+
 def test_parts_stay_below_the_size_limit() -> None:
     """A file too large is encoded smaller, and cut when that is not enough."""
     recording = audio.examine(
