@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from core.errors import ContextLengthError, ModelError, ModelSetupError
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -184,9 +185,7 @@ def open_client(
         api_key=key or "none",
         base_url=url,
         max_retries=0,
-        timeout=httpx2.Timeout(
-            connect=CONNECT_SECONDS, read=read_seconds, write=read_seconds, pool=POOL_SECONDS
-        ),
+        timeout=timeout(read_seconds),
         http_client=openai.DefaultAioHttpClient(
             limits=httpx2.Limits(
                 max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
@@ -199,6 +198,15 @@ def open_client(
         # The SDK reads these from the environment; they are OpenAI's business alone.
         client.organization = client.project = None
     return client
+
+
+def timeout(read_seconds: float) -> "httpx2.Timeout":
+    """Return how long a call waits for each of its steps, given the longest for an answer."""
+    import httpx2  # noqa: PLC0415 - as in open_client
+
+    return httpx2.Timeout(
+        connect=CONNECT_SECONDS, read=read_seconds, write=read_seconds, pool=POOL_SECONDS
+    )
 
 
 class Connection:

@@ -10,7 +10,7 @@ from core.breaker import Breaker
 from core.errors import ModelError, SpeechError
 from core.hearing import examined, in_thread
 from core.protocols import HoldAudio, Pay
-from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens
+from core.provider import Connection, Failure, call_errors, failure_of, reported_tokens, timeout
 from core.retry import BACKOFF_SECONDS, is_given_up, pause
 from core.types import Transcript, Usage, Voice
 
@@ -44,7 +44,8 @@ class OpenAISpeech:
         longest_seconds: Longest recording that is heard at all.
         part_seconds: Longest part of it that is sent at once, at least a second; less for a
             model that takes less.
-        read_seconds: Longest silence of the server while it listens to a part.
+        read_seconds: Longest silence of the server while it listens to a part, beside the time
+            that the part lasts: a processor may hear no faster than people speak.
         backoff_seconds: Longest wait before the second attempt; see `core.retry`.
         breaker: Knows which models are down.
     """
@@ -65,9 +66,8 @@ class OpenAISpeech:
     ) -> None:
         self._breaker = breaker or Breaker()
         self._names = tuple(names)
-        self._connection = Connection(
-            key=key, base_url=base_url, proxy=proxy, read_seconds=read_seconds
-        )
+        self._connection = Connection(key=key, base_url=base_url, proxy=proxy)
+        self._read_seconds = read_seconds
         self._language = language
         self._longest_seconds = longest_seconds
         self._part_seconds = part_seconds
@@ -192,7 +192,10 @@ class OpenAISpeech:
                 cast_to=object,
                 body=body,
                 files=[("file", (part.name, part.audio))],
-                options={"headers": {"Content-Type": "multipart/form-data"}},
+                options={
+                    "headers": {"Content-Type": "multipart/form-data"},
+                    "timeout": timeout(self._read_seconds + part.seconds),
+                },
             )
         except asyncio.CancelledError:
             pay(_usage(None, name, part.seconds))  # it may go on to hear this for nobody
