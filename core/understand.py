@@ -1,5 +1,6 @@
 """From what was sent to words: texts, quotes, and recordings that are heard."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from core.types import Document, Incoming, Lease, Quoted, Transcript, Turn, Voic
 from core.usage import Purse
 
 OWN_LENGTH = 200
+# Each is kept in memory while it is heard, and platforms hand out up to 25 MB.
+MOST_HEARD = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,16 @@ class Understood:
 
 
 class Understanding:
-    """Puts turns into words; a recording is paid for once, however often its turn is tried."""
+    """Puts turns into words; a recording is paid for once, however often its turn is tried.
+
+    Only so many recordings of all chats are fetched and heard at a time; others wait in line.
+    """
 
     def __init__(self, store: Store, *, transcriber: Transcriber, bots: Mapping[str, Bot]) -> None:
         self._store = store
         self._transcriber = transcriber
         self._bots = bots
+        self._places = asyncio.Semaphore(MOST_HEARD)
 
     async def read(self, lease: Lease, turn: Turn, purse: Purse) -> Understood:
         """Return what a turn says.
@@ -112,10 +119,11 @@ class Understanding:
             raise InputError("Reply with this command to a voice message.")
         if index in turn.transcripts:
             return Transcript(text=turn.transcripts[index])
-        audio = await self._bots[lease.chat.platform].fetch(voice)
-        transcript = await self._transcriber.transcribe(
-            audio, voice, hold=purse.hold_audio, to_english=to_english
-        )
+        async with self._places:
+            audio = await self._bots[lease.chat.platform].fetch(voice)
+            transcript = await self._transcriber.transcribe(
+                audio, voice, hold=purse.hold_audio, to_english=to_english
+            )
         # Taken before it is entered: the store does so even if this is stopped meanwhile.
         transcript = replace(transcript, usage=purse.take_paid())
         await self._store.heard(lease, turn, index, transcript, hold=purse.name)
