@@ -23,6 +23,10 @@ def clock() -> None:
         ("application/x-yaml", "a", True),
         ("", "main.PY", True),
         ("application/octet-stream", "notes.md", True),
+        ("application/octet-stream", "Dockerfile", True),
+        ("application/octet-stream", "web.Dockerfile", True),
+        ("application/octet-stream", "Makefile", True),
+        ("application/octet-stream", "r", False),
         ("text/rtf", "a.txt", False),
         ("application/pdf", "a.pdf", False),
         ("", "", False),
@@ -42,7 +46,43 @@ def test_what_is_read(encoding: str) -> None:
     assert read == f"The file a.md:\n\n````\n{text}\n````"
 
 
-@pytest.mark.parametrize("data", [b"", b" \n", b"\xff\xfe\xfd", b"\x89PNG\0", b"a\0b"])
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("Größe;Stück\nKäse;1 €".encode("cp1252"), "Größe;Stück\nKäse;1 €"),
+        ("Äpfel, Öl und Übermut".encode() + b"\xc3", "Äpfel, Öl und Übermut\ufffd"),
+        (b"\r\n    if a:\r\n        b\r\n\r\n", "    if a:\r\n        b"),
+    ],
+)
+def test_odd_texts_are_read(data: bytes, text: str) -> None:
+    """What Excel saves in Western Europe, what was cut off, and what begins with blanks."""
+    assert documents.read(data, "a.csv") == f"The file a.csv:\n\n```\n{text}\n```"
+
+
+def test_a_name_is_shown_as_it_is() -> None:
+    """A name that looks like Markdown keeps its letters where people read it."""
+    with pytest.raises(FetchError) as error:
+        documents.read(b"", "__init__.py")
+    assert str(error.value).startswith(r"I cannot read the file \_\_init\_\_.py:")
+    assert documents.too_large("__init__.py").startswith(r"The file \_\_init\_\_.py is too large")
+    assert documents.read(b"1", "__init__.py").startswith("The file __init__.py:")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" \n",
+        b"\xff\xfe\xfd",
+        b"\x89PNG\0",
+        b"a\0b",
+        "Здравствуй, мир".encode("cp1251"),
+        "こんにちは".encode("shift_jis"),
+        b"%PDF-1.7 \x01 \xe2",
+        b"a\x81",
+        b"a" * 99 + b"\x9d",
+    ],
+)
 def test_what_cannot_be_read(data: bytes) -> None:
     """What is no text is told, by the file's name."""
     with pytest.raises(FetchError, match=r"I cannot read the file a\.txt"):
