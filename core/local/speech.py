@@ -104,11 +104,11 @@ class LocalTranscriber:
                 condition_on_previous_text=False,
                 vad_filter=True,
             )
-            language = info.language
             for segment in segments:  # each is heard when it is asked for
                 if is_over.is_set():
                     return ""
                 texts.append(segment.text.strip())
+                language = info.language  # of a part without words it would be made up
         return " ".join(filter(None, texts))
 
 

@@ -212,6 +212,13 @@ async def test_it_hears_long_recordings_to_the_end(ears: local.LocalTranscriber)
     assert heard.text.count("capital of") == 3
 
 
+async def test_silence_has_no_language(ears: local.LocalTranscriber) -> None:
+    """Where the first part holds no words, the language is that of the first one that does."""
+    raw = sound.voice_note(7, loudness=0) + sound.spanish()
+    heard = await ears.transcribe(raw, VOICE, hold=free)
+    assert "música" in heard.text.lower()
+
+
 async def test_where_nobody_speaks_it_hears_nothing(ears: local.LocalTranscriber) -> None:
     """It makes up no words for a tone."""
     with pytest.raises(SpeechError, match="could not hear any words"):
