@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,9 @@ _BEFORE_OBJECT = b" \t\r\n\xef\xbb\xbf"
 # Models that think first, and long prompts on a CPU, take minutes until the first word; whoever
 # asked a server that hangs waits as long, twice.
 _FIRST_SECONDS = 180.0
+# So many times longer, a server may keep the connection alive and say nothing, as OpenRouter does
+# while a model thinks. One that does so for ever held its chat, and a place in line, for ever.
+_PATIENCE = 3
 
 
 class OpenAIChat:
@@ -53,7 +57,8 @@ class OpenAIChat:
         key: Of the server; None where it wants none.
         base_url: Root of the API; None for OpenAI's own.
         proxy: URL of an HTTP proxy; None: as the environment says.
-        first_seconds: Longest silence of the server before the first word of a reply.
+        first_seconds: Longest silence of the server before the first word of a reply; three times
+            as long where it keeps the connection alive meanwhile.
         read_seconds: Longest silence after it.
         backoff_seconds: Longest wait before the second attempt; see `core.retry`.
         temperature: Sent if given; a model that refuses it is asked without.
@@ -76,6 +81,7 @@ class OpenAIChat:
             key=key, base_url=base_url, proxy=proxy, read_seconds=first_seconds
         )
         self._read_seconds = read_seconds
+        self._alive_seconds = _PATIENCE * first_seconds
         self._is_openai = (
             _OPENAI.search(urlsplit(base_url or OPENAI_URL).hostname or "") is not None
         )
@@ -154,7 +160,9 @@ class OpenAIChat:
                 response = await self._send(request)
             async with (
                 contextlib.aclosing(response),
-                contextlib.aclosing(_texts(response, reply, self._read_seconds)) as texts,
+                contextlib.aclosing(
+                    _texts(response, reply, self._read_seconds, self._alive_seconds)
+                ) as texts,
             ):
                 async for text in texts:
                     yield Delta(text=text)
@@ -256,17 +264,27 @@ def _cache_key(prompt: Sequence[Message]) -> str:
 
 
 async def _texts(
-    response: "httpx2.Response", reply: Completion, read_seconds: float
+    response: "httpx2.Response", reply: Completion, read_seconds: float, alive_seconds: float
 ) -> AsyncGenerator[str]:
-    """Yield what is said, at most one text per piece of the connection."""
+    """Yield what is said, at most one text per piece of the connection.
+
+    Raises:
+        TimeoutError: The server fell silent, or sent no event for much longer.
+    """
     if "json" in response.headers.get("content-type", ""):
         if text := _whole(await response.aread(), reply):
             yield text
         return
     reader = EventReader()
     pieces = response.aiter_bytes()
+    heard_at = time.monotonic()
     while not reply.failure and (piece := await _next(pieces, reply, read_seconds)) is not None:
-        if text := reply.take(reader.feed(piece)):
+        events = reader.feed(piece)
+        if events:
+            heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > alive_seconds:
+            raise TimeoutError
+        if text := reply.take(events):
             yield text
     if text := reply.take(reader.end()):
         yield text

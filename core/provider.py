@@ -274,7 +274,8 @@ def failure_of(error: Exception) -> Failure:
         ):
             # The SDK's own error of that name is one of lost connections, too.
             is_silent = any(
-                isinstance(each, httpx2.ReadTimeout) for each in (error, error.__cause__)
+                isinstance(each, (httpx2.ReadTimeout, TimeoutError))
+                for each in (error, error.__cause__)
             )
             return Failure(cause="unreachable", is_silent=is_silent)
         case _:

@@ -1,10 +1,13 @@
 """The model client and servers of open models: what their templates take, how they count."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from core.llm import OpenAIChat
 from core.types import Cut, Message
-from tests.core.hearing import REPLY, hear
+from tests.core.hearing import REPLY, UNREACHABLE, MakeChat, hear
 from tests.core.test_llm_loose import DONE, event, said, stream
 from tests.servers.openai import Limits, OpenAIServer, Shape, refused
 from tests.servers.openai.templates import Template, gemma, mistral, qwen
@@ -157,3 +160,27 @@ async def test_what_a_model_thinks_is_paid_for(
     openai_server.fail(stream(said("Hi.", "stop"), found, DONE))
     (call,) = (await hear(chat)).usage
     assert (call.input, call.output) == (20, 603)
+
+
+async def test_a_connection_kept_alive_is_not_waited_for_for_ever(make_chat: MakeChat) -> None:
+    """A gateway may say that it is busy for a while; then that counts as silence."""
+    calls = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b": OPENROUTER PROCESSING\n\n")
+            await asyncio.sleep(0.02)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        chat = make_chat(base_url=f"http://127.0.0.1:{port}/v1", first_seconds=0.1)
+        heard = await asyncio.wait_for(hear(chat), 20)
+        await asyncio.gather(*(call for call in calls if call))
+    assert UNREACHABLE in str(heard.error)
+    assert len(calls) == 2
