@@ -182,8 +182,8 @@ class Memory:
     ) -> None:
         """Fold the older part of a history that fills its room into the summary.
 
-        The model writes the summary; if it fails, or a spending limit does not allow it, excerpts
-        of what people said take its place.
+        The model writes the summary; if it fails, its provider blocks the words, or a spending
+        limit does not allow it, excerpts of what people said take its place.
 
         Args:
             chat: The chat's id in the store.
@@ -217,7 +217,8 @@ class Memory:
         answer = await self._ask(folded, recalled, purse, is_anew=is_anew)
         if budget.prompt >= LEAST_TO_SUM_UP:
             await _finish_quietly(answer, model)
-        is_by_model = answer.is_complete and bool(answer.text.strip())
+        is_blocked = answer.cut is not None and answer.cut.is_blocked
+        is_by_model = answer.is_complete and not is_blocked and bool(answer.text.strip())
         notes = [answer.text.strip()] if is_by_model else _excerpts(folded)
         earlier = "" if is_by_model and is_anew else state.summary
         is_kept = await self._store.compact(

@@ -11,7 +11,7 @@ from core.memory import ADDING, ANEW, EARLIER, Memory, weighed
 from core.protocols import Store
 from core.store import DatabaseStore
 from core.store.tx import Tx
-from core.types import ChatState, Delta, Message, ModelEvent
+from core.types import ChatState, Cut, Delta, Message, ModelEvent
 from core.usage import Spending
 from core.windows import LEAST_PROMPT
 from tests.core.house import House
@@ -111,6 +111,24 @@ async def test_without_a_model_excerpts_are_kept(store: Store, error: ModelError
             await house.talk(f"fact {number}")
     summary = chats(house.model)[-1][1].content
     assert summary.startswith(EARLIER + "- fact 0\n- fact 1")
+
+
+async def test_what_a_provider_blocks_is_no_summary(store: Store) -> None:
+    """Half of a summary would take the place of all that was known before."""
+
+    async def script(
+        prompt: Sequence[Message], models: Sequence[str]
+    ) -> AsyncIterator[ModelEvent]:
+        yield Delta(text="word " * 100)
+        if is_summary(prompt):
+            yield Cut(is_blocked=True)
+        yield plain_usage(prompt, models, "")
+
+    house = House(store=store, model=StandInModel(script), context_tokens=1024)
+    async with house.running():
+        for number in range(8):
+            await house.talk(f"fact {number}")
+    assert chats(house.model)[-1][1].content.startswith(EARLIER + "- fact 0\n- fact 1")
 
 
 async def test_excerpts_tell_who_spoke(store: Store) -> None:
