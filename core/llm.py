@@ -16,7 +16,15 @@ from core.breaker import Breaker
 from core.completion import Completion
 from core.errors import ModelError
 from core.prompt import sent, worded
-from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, reported_tokens
+from core.provider import (
+    OPENAI_URL,
+    Connection,
+    Failure,
+    call_errors,
+    failure_of,
+    limit_names,
+    reported_tokens,
+)
 from core.retry import BACKOFF_SECONDS, HASTE, is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
@@ -29,11 +37,6 @@ log = logging.getLogger(__name__)
 # Itself, and in a region of its own (eu.api.openai.com). Other servers refuse calls with a
 # parameter that they do not know, such as prompt_cache_key; 2026-11.
 _OPENAI = re.compile(r"^(?:[a-z]+\.)?api\.openai\.com$")
-# OpenAI's own models, at whichever gateway: the later ones refuse max_tokens. The servers of open
-# models know it best: Ollama, LM Studio and llama-cpp-python ignore max_completion_tokens without
-# a word, Mistral refuses it; 2026-11.
-_OPENAI_MODEL = re.compile(r"(?:^|[/:])(?:gpt-\d|o\d|chatgpt-)")
-_LIMITS = ("max_completion_tokens", "max_tokens")
 # After the finish_reason only the usage is to come, after [DONE] only the end of the response,
 # which must be read if the connection is to serve again. An answer waits no longer for them.
 _USAGE_SECONDS = 2.0
@@ -206,8 +209,7 @@ class OpenAIChat:
             "messages": sent(prompt, takes_system="system" not in refused),
             "stream_options": {"include_usage": True},
         }
-        limits = _LIMITS if _OPENAI_MODEL.search(model) else _LIMITS[::-1]
-        for name in [name for name in limits if name not in refused][:1]:
+        for name in [name for name in limit_names(model) if name not in refused][:1]:
             body[name] = limit
         if self._is_openai:
             body["prompt_cache_key"] = _cache_key(prompt)

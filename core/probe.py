@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.finding import Way
-from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of
+from core.provider import OPENAI_URL, Connection, Failure, call_errors, failure_of, limit_names
 from core.settings import Settings
 
 # Less than `causerie doctor` waits. A model that is only now loaded into memory takes longer.
@@ -59,9 +59,10 @@ class Server:
 
     async def ask(self, model: str) -> Failure | None:
         """Ask a model for one token; return why it did not answer, or None if it did."""
-        failure = await self._ask(model, "max_completion_tokens")
+        first, second = limit_names(model)
+        failure = await self._ask(model, first)
         if failure and failure.parameter:
-            return await self._ask(model, "max_tokens")
+            return await self._ask(model, second)
         return failure
 
     async def _ask(self, model: str, limit: str) -> Failure | None:

@@ -115,6 +115,11 @@ _PARAMETERS = (
     "stream_options",
     "temperature",
 )
+# OpenAI's own models, at whichever gateway: the later ones refuse max_tokens. The servers of open
+# models know it best: Ollama, LM Studio and llama-cpp-python ignore max_completion_tokens without
+# a word, Mistral refuses it; 2026-11.
+_OPENAI_MODEL = re.compile(r"(?:^|[/:])(?:gpt-\d|o\d|chatgpt-)")
+_LIMITS = ("max_completion_tokens", "max_tokens")
 # Of templates (Gemma, Mistral 7B; llama.cpp calls that its own fault), of OpenAI's o1, Gemini and
 # Bedrock, as their users quote them, 2026-11.
 _NO_SYSTEM = re.compile(
@@ -309,6 +314,12 @@ def read_error(body: object, *, status: int | None) -> Failure:
         status=status,
         code=code if _CODE.fullmatch(code) else "",
     )
+
+
+def limit_names(model: str) -> tuple[str, str]:
+    """Return the names that the limit of a reply may have, the likelier one first."""
+    first, second = _LIMITS
+    return (first, second) if _OPENAI_MODEL.search(model) else (second, first)
 
 
 def reported_tokens(value: object) -> int:

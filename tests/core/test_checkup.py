@@ -74,6 +74,9 @@ async def test_models_that_answer(openai_server: OpenAIServer) -> None:
     assert second.text == "gpt-6-luna is there"
     (request,) = openai_server.requests
     assert request.body["max_completion_tokens"] == 1
+    openai_server.models["llama3.2:3b"] = Limits()
+    await finds(check_chat, openai_server, chat_model="llama3.2:3b")
+    assert openai_server.requests[-1].body["max_tokens"] == 1
 
 
 @pytest.mark.parametrize(
