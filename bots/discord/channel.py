@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from bots.discord.refusals import (
+    ARCHIVED,
     UNKNOWN_MESSAGE,
     Notes,
     carrying,
@@ -114,6 +115,12 @@ class ChannelScreen:
 
     async def _edit(self, ref: str, body: Body) -> str:
         async def write(body: Body) -> dict[str, Any]:
+            try:
+                return await self._rest.edit(self._channel, ref, body, is_preview=is_preview)
+            except RefusedError as error:
+                if error.code != ARCHIVED:
+                    raise
+            await self._rest.reopen(self._channel, is_preview=is_preview)
             return await self._rest.edit(self._channel, ref, body, is_preview=is_preview)
 
         is_preview = not self._reply.is_final

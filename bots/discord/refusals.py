@@ -25,6 +25,7 @@ LARGEST_FILE = 10_000_000
 
 # All codes: discord.com/developers/docs/topics/opcodes-and-status-codes, JSON, 2026-11.
 UNKNOWN_MESSAGE = 10008
+ARCHIVED = 50083
 UNKNOWN_WEBHOOK = 10015
 THREAD_EXISTS = 160004
 TOO_MANY_FOLLOWUPS = 40094
@@ -50,7 +51,7 @@ _ADVICE = {
     50007: "this person takes no direct messages from it: blocked, switched off, no common server",
     50008: "nobody can write in a channel of this kind",
     MISSING_PERMISSIONS: "give it Send Messages there, and Send Messages in Threads in a thread",
-    50083: "the thread is archived; reopen it",
+    ARCHIVED: "the thread is archived; reopen it",
     160005: "the thread is locked; unlock it, or give the bot Manage Threads",
 }
 

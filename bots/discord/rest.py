@@ -165,6 +165,11 @@ class Rest:
         fields = {"name": name[:_THREAD_NAME_LENGTH]}
         await self.call("POST", path, fields, is_preview=is_preview)
 
+    async def reopen(self, thread: str, *, is_preview: bool = False) -> None:
+        """Take a thread out of the archive, as posting in it does and editing does not."""
+        fields = {"archived": False}
+        await self.call("PATCH", f"/channels/{thread}", fields, is_preview=is_preview)
+
     async def open_direct(self, user: str, *, is_preview: bool = False) -> str:
         """Return the id of the channel for direct messages to somebody."""
         fields = {"recipient_id": user}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from bots.discord.channel import PACE, ChannelScreen, index_of, showing
 from bots.discord.refusals import (
+    ARCHIVED,
     LENGTH,
     THREAD_EXISTS,
     TOO_MANY_FOLLOWUPS,
@@ -43,7 +44,7 @@ ORIGINAL = "@original"
 _NO_THREAD = "-# I may not open a thread here, so I answer in place."
 _ABOVE_LENGTH = 100
 # What was refused here may be possible there.
-_ELSEWHERE = (UNKNOWN_MESSAGE, TOO_MANY_FOLLOWUPS)
+_ELSEWHERE = (UNKNOWN_MESSAGE, TOO_MANY_FOLLOWUPS, ARCHIVED)
 _WAITING = "Discord has not been told yet that an answer follows."
 
 __all__ = ["PACE", "ChannelScreen", "InteractionScreen", "Notes", "open_screen"]

@@ -134,6 +134,23 @@ async def test_a_message_somebody_deleted_is_posted_anew(
     assert [(m.content, m.replied) for m in channel.answers] == [("One two", question)]
 
 
+async def test_a_thread_that_was_closed_meanwhile_is_reopened(
+    bot: Bot, channel: Channel, ann: User
+) -> None:
+    """An answer that has begun in a thread is completed, though edits do not reopen it."""
+    thread = channel.open_thread(ann, "Salt")
+    reply = reply_in(thread)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await thread.answer(containing="One")
+        thread.archive()
+    await final(bot, reply, "One two")
+    assert texts(thread) == ["One two"]
+    thread.archive(is_locked=True)
+    with pytest.raises(GoneError):
+        await final(bot, reply, "One two three")
+
+
 async def test_a_deleted_message_does_not_hold_its_nonce(
     discord_server: DiscordServer, bot: Bot, channel: Channel
 ) -> None:
