@@ -90,6 +90,7 @@ class Listening:
             self.on_raw_message_edit,
             self.on_raw_message_delete,
             self.on_raw_bulk_message_delete,
+            self.on_thread_remove,
             self.on_interaction,
         ):
             client.event(handler)
@@ -134,6 +135,10 @@ class Listening:
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Take several deletions."""
         self._delete(event.channel_id, event.guild_id, event.message_ids)
+
+    async def on_thread_remove(self, thread: discord.Thread) -> None:
+        """Note that somebody took the bot out of a thread, which the SDK itself does not."""
+        thread.me, thread.owner_id = None, 0
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, which cannot wait for what came before it."""

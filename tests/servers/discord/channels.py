@@ -302,6 +302,11 @@ class Channel:
         assert self.guild, "threads are a guild's"
         self.guild.join_thread(self, user)
 
+    def expel(self, user: User) -> None:
+        """Take somebody out of this thread."""
+        assert self.guild, "threads are a guild's"
+        self.guild.leave_thread(self, user)
+
     def archive(self, *, is_locked: bool = False) -> None:
         """Archive this thread, and lock it if asked."""
         self.set_thread(is_archived=True, is_locked=is_locked)

@@ -316,6 +316,19 @@ class Guild:
         }
         self.server.dispatch("THREAD_MEMBERS_UPDATE", found, channel=thread, is_about_bot=is_bot)
 
+    def leave_thread(self, thread: Channel, user: User) -> None:
+        """Take somebody out of a thread, of which the bot is told."""
+        assert thread.thread
+        del thread.thread.members[user.id]
+        found = {
+            "id": str(thread.id),
+            "guild_id": str(self.id),
+            "member_count": len(thread.thread.members),
+            "removed_member_ids": [str(user.id)],
+        }
+        is_bot = user is self.server.bot
+        self.server.dispatch("THREAD_MEMBERS_UPDATE", found, channel=thread, is_about_bot=is_bot)
+
 
 def is_open(thread: Channel) -> bool:
     """Say whether a thread is active."""
