@@ -123,10 +123,14 @@ def quoted(message: discord.Message, me_id: int) -> Quoted | None:
 
 
 def quote(message: discord.Message, me_id: int) -> Quoted | None:
-    """Return a message as one that is talked about; None if nothing in it can be read."""
-    who = "" if message.author.id == me_id else user_name(message.author)
+    """Return a message as one that is talked about; None if nothing in it can be read.
+
+    Our own files repeat what we have said, so that they are none of it.
+    """
+    is_ours = message.author.id == me_id
     text = spelled(message.content, mentioned(message), message.guild) or _shown(message.embeds)
-    found = _quoting(who, text, sorted_files(message.attachments, kept=kept(message)))
+    files = sorted_files(() if is_ours else message.attachments, kept=kept(message))
+    found = _quoting("" if is_ours else user_name(message.author), text, files)
     return found or _forwarded(message)
 
 

@@ -261,6 +261,12 @@ def test_text_files_are_read() -> None:
     assert heard(direct(attachments=sent)).documents
 
 
+def test_the_file_of_a_long_answer_is_not_read_again() -> None:
+    """A reply to the answer's last message, which brings it, says nothing that is not known."""
+    answer = public("So.", author=BOT, attachments=[file("answer.md", "text/markdown")])
+    assert heard(public(**reply(answer, "Why?"))).quoted == Quoted(text="So.")
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
