@@ -162,7 +162,8 @@ class InteractionScreen:
         if starter and await self._has_thread(starter):
             return await there(self._channel(starter.message))
         if is_further and self._ticket.may_post:
-            return await there(self._channel(self._home))
+            with contextlib.suppress(GoneError):  # what was allowed may be allowed no more
+                return await there(self._channel(self._home))
         if await self._is_open():
             with mapped(self._home, self._notes):
                 try:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -186,6 +187,17 @@ async def test_where_the_bot_may_not_write_a_late_answer_comes_as_a_direct_messa
     assert interaction.texts == ["In time"]
     await final(bot, reply_in(channel, to=expired(ticket), key=18), "Late")
     assert texts(discord_server.direct(ann)) == [f"-# You asked in {channel.mention}\nLate"]
+
+
+async def test_an_answer_goes_on_where_the_bot_may_write_no_more(
+    discord_server: DiscordServer, bot: Bot, channel: Channel, ann: User
+) -> None:
+    """Messages after the first are answers to the command when the channel takes no posts."""
+    discord_server.limits = Limits.unlimited()
+    interaction, ticket = await asked(bot, channel, ann)
+    channel.allow(discord_server.bot, deny=permissions.SEND_MESSAGES)
+    await final(bot, reply_in(channel, to=replace(ticket, may_post=True)), LONG)
+    assert " ".join(interaction.texts).split() == LONG.split()
 
 
 async def test_more_messages_than_a_persons_app_may_send_come_as_direct_messages(
