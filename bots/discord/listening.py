@@ -74,11 +74,12 @@ class Listening:
         # discord.com/developers/docs/events/gateway#sharding, 2026-11.
         self._has_direct_messages = not client.shard_id
         self._count = client.shard_count or 1
-        self._events: asyncio.Queue[_Event | None] = asyncio.Queue()
+        self._events: asyncio.Queue[_Event | discord.Guild | None] = asyncio.Queue()
         self._gaps: dict[str, list[_Event]] = {}
         self._readers = asyncio.Semaphore(READERS)
         self._reading: set[asyncio.Task[None]] = set()
         self._taking: set[asyncio.Task[None]] = set()
+        self._arriving: asyncio.Task[None] | None = None
         self.is_connected = False
         self.silent_since = time.monotonic()
         hold_back(client, until=self._has_room)
@@ -86,6 +87,7 @@ class Listening:
             self.on_connect,
             self.on_resumed,
             self.on_disconnect,
+            self.on_guild_available,
             self.on_message,
             self.on_raw_message_edit,
             self.on_raw_message_delete,
@@ -117,6 +119,11 @@ class Listening:
             shard = self._client.shard_id or 0
             log.info("discord connection is interrupted shard=%d/%d", shard, self._count)
             self.is_connected, self.silent_since = False, time.monotonic()
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Note a server that was down, and comes after the others were caught up."""
+        if self._arriving and self._arriving.done():
+            self._events.put_nowait(guild)
 
     async def on_message(self, message: discord.Message) -> None:
         """Take a message."""
@@ -188,10 +195,10 @@ class Listening:
                 batch.append(self._events.get_nowait())
             ready: list[_Event] = []
             for event in batch:
-                if event is None:
+                if not isinstance(event, _Event):
                     await self._store(ready)
                     ready = []
-                    await self._catch_up()
+                    await self._catch_up(event)
                 elif event.ref in self._gaps:
                     self._gaps[event.ref].append(event)
                 else:
@@ -234,18 +241,28 @@ class Listening:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _catch_up(self) -> None:
-        """Learn how far the inbox had come in each chat, and begin to read what came since."""
-        for task in self._reading:
-            task.cancel()
-        known = await self._insist(partial(self._inbox.seen, PLATFORM))
-        guilds = self._read_beside(self._guilds())
-        ours = [seen for seen in known if not seen.chat.is_private or self._has_direct_messages]
-        for place, seen in enumerate(ours):
+    async def _catch_up(self, guild: discord.Guild | None) -> None:
+        """Learn how far the inbox had come in each chat, and begin to read what came since.
+
+        In those of one server, if one is given.
+        """
+        if guild is None:
+            for task in self._reading:
+                task.cancel()
+            self._arriving = self._read_beside(self._guilds())
+        for place, seen in enumerate(await self._chats(guild)):
             if place >= MOST_CHATS * self._count and seen.chat.ref not in self._gaps:
                 continue
             self._gaps.setdefault(seen.chat.ref, [])
-            self._read_beside(self._close_gap(seen, guilds))
+            self._read_beside(self._close_gap(seen))
+
+    async def _chats(self, guild: discord.Guild | None) -> list[Seen]:
+        """Return the chats that may have a gap, the most recently used first."""
+        known = await self._insist(partial(self._inbox.seen, PLATFORM))
+        if guild:  # what is being read there already goes on
+            found = [seen for seen in known if guild.get_channel_or_thread(int(seen.chat.ref))]
+            return [seen for seen in found if seen.chat.ref not in self._gaps]
+        return [seen for seen in known if not seen.chat.is_private or self._has_direct_messages]
 
     def _read_beside(self, reading: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(reading)
@@ -253,14 +270,14 @@ class Listening:
         task.add_done_callback(self._reading.discard)
         return task
 
-    async def _close_gap(self, seen: Seen, guilds: "asyncio.Task[None]") -> None:
+    async def _close_gap(self, seen: Seen) -> None:
         """Hand in what came since, then what has waited for it.
 
         Which of the chats on servers are another shard's is known once ours have come.
         """
         ref = seen.chat.ref
-        if not seen.chat.is_private:
-            await asyncio.wait({guilds})
+        if self._arriving and self._channel(seen) is None:
+            await asyncio.wait({self._arriving})
         await self._store(await self._missed(seen))
         while events := [*self._gaps[ref]]:  # there may be more once these are stored
             await self._store(events)

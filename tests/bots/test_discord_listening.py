@@ -197,6 +197,27 @@ async def test_a_lost_session_is_caught_up(
 
 
 @pytest.mark.usefixtures("quick_starts")
+async def test_a_server_that_was_down_is_caught_up(
+    discord_server: DiscordServer, ann: User, direct: Channel, school: Channel
+) -> None:
+    """What was written there before is read once it comes, and nothing is read elsewhere."""
+    me, guild = discord_server.bot.mention, school.guild
+    assert guild
+    inbox = Inbox(known=[seen(direct, 0), seen(school, 0)])
+    async with listening(discord_server, inbox):
+        await discord_server.gateway.ready()
+        direct.say(ann, "one")
+        await until(lambda: inbox.texts == ["one"])
+        guild.hide()
+        school.say(ann, f"{me} two")
+        guild.restore()
+        school.say(ann, f"{me} three")
+        await until(lambda: len(inbox.texts) > 2)
+    assert inbox.texts == ["one", "two", "three"]
+    read = [call for call in discord_server.calls if call.name == "get_channel_messages"]
+    assert len(read) == 3
+
+
 async def test_an_outage_is_outlived(
     discord_server: DiscordServer,
     ann: User,
