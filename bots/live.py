@@ -38,7 +38,8 @@ class Pace:
         refresh: A draft is sent again after so long without a change, before it fades.
         typing_after: Silence before the chat is told that the bot writes.
         typing_every: From one such sign to the next.
-        call: A call is given up after so long, unless something could stand twice by that.
+        call: A call is given up after so long, or later where it could be carried out late, and
+            leave a message twice or without its end.
     """
 
     draft: float = 0.6

@@ -174,6 +174,22 @@ async def test_a_hanging_preview_delays_the_final_text_little(
     assert texts(channel) == ["One two"]
 
 
+async def test_a_preview_that_takes_long_does_not_undo_the_final_text(
+    discord_server: DiscordServer, bot: Bot, channel: Channel
+) -> None:
+    """However long an edit takes, the last one comes after it."""
+    reply = reply_in(channel)
+    slow = discord_server.delay_next("edit_message", seconds=0.6)
+    async with preview(bot, reply):
+        reply.grow("One")
+        await channel.answer(containing="One")
+        reply.grow("One two")
+        await channel.until(lambda: slow.used)
+    await final(bot, reply, "One two three")
+    await channel.until(lambda: len(channel.shown) == 3)
+    assert texts(channel) == ["One two three"]
+
+
 async def test_without_history_there_is_no_reply_but_an_answer(
     discord_server: DiscordServer, bot: Bot, channel: Channel, ann: User
 ) -> None:
