@@ -184,7 +184,8 @@ class Rest:
 
     async def original(self, ticket: Ticket) -> str:
         """Return the id of the first answer, such as the one that says that it follows."""
-        return str((await self.call("GET", f"{_hook(ticket)}/messages/@original"))["id"])
+        found = await self.call("GET", f"{_hook(ticket)}/messages/@original")
+        return str(_checked(found)["id"])
 
     async def defer(self, interaction: str, token: str, *, is_hidden: bool = False) -> str:
         """Say that the answer follows; return the id of the message that says so, or nothing.

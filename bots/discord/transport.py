@@ -40,10 +40,11 @@ UPLOAD_SECONDS = 120.0
 
 # It has to begin with an address and a version: discord.com/developers/docs/reference, 2026-11.
 _AGENT = f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) Causerie"
-# JSON error codes of what passes: limits on writing and editing, of a channel or server; sending
-# or a feature switched off for a while; an application not yet available; overload.
+# JSON error codes of what passes: limits on writing and editing, of a channel or server, and on
+# opening direct messages; sending or a feature switched off for a while; an application not yet
+# available; overload.
 # discord.com/developers/docs/topics/opcodes-and-status-codes, 2026-11.
-_PASSING = (20016, 20022, 20028, 20029, 30046, 40004, 40006, 110001, 130000)
+_PASSING = (20016, 20022, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 110001, 130000)
 # The same list: "Cloudflare is blocking your request"; "Request entity too large".
 _BLOCKED = 40333
 TOO_LARGE = 40005

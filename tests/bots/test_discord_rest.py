@@ -55,6 +55,7 @@ async def test_a_message_is_posted_once_by_its_nonce_and_pings_nobody(
         {"status": 404, "is_html": True},
         {"status": 403, "code": 40006},
         {"status": 400, "code": 20016},
+        {"status": 400, "code": 40003},
     ],
 )
 async def test_what_passes_may_be_tried_again(
