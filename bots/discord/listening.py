@@ -151,11 +151,12 @@ class Listening:
         """Take a command, which cannot wait for what came before it."""
         task = asyncio.create_task(self._take_in(interaction))
         self._taking.add(task)
-        task.add_done_callback(self._note_taken)
+        task.add_done_callback(self._note_ended)
 
-    def _note_taken(self, task: "asyncio.Task[None]") -> None:
-        """See that a bug ends listening: the SDK would only log what its handlers raise."""
+    def _note_ended(self, task: "asyncio.Task[None]") -> None:
+        """See that a bug ends listening: in a task beside, nobody would meet what it raises."""
         self._taking.discard(task)
+        self._reading.discard(task)
         if not task.cancelled() and task.exception():
             self._events.put_nowait(_Event(ref="", store=lambda: task))
 
@@ -267,7 +268,7 @@ class Listening:
     def _read_beside(self, reading: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(reading)
         self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        task.add_done_callback(self._note_ended)
         return task
 
     async def _close_gap(self, seen: Seen) -> None:

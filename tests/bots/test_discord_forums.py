@@ -1,4 +1,4 @@
-"""Forums: each post is a thread, and so a chat of its own."""
+"""Forums and threads: each post is a thread, and so a chat of its own."""
 
 import pytest
 
@@ -75,3 +75,23 @@ async def test_a_command_in_a_post_is_answered_there(
         await until(lambda: inbox.messages)
         await answer(discord_server, inbox.messages[0], "A pinch.")
     assert asked.text == "-# I may not open a thread here, so I answer in place.\nA pinch."
+
+
+@pytest.mark.parametrize("is_opened_by_bot", [False, True])
+async def test_a_bot_that_was_taken_out_of_a_thread_is_silent(
+    discord_server: DiscordServer, ann: User, *, is_opened_by_bot: bool
+) -> None:
+    """There it answers who mentions it, and all others again once it is invited anew."""
+    inbox, bot = Inbox(), discord_server.bot
+    school = discord_server.guild("School", ann).channel("general")
+    async with listening(discord_server, inbox):
+        await discord_server.gateway.ready()
+        thread = school.open_thread(bot if is_opened_by_bot else ann, "Salt", members=[ann, bot])
+        thread.say(ann, "one")
+        thread.expel(bot)
+        thread.say(ann, "two")
+        thread.say(ann, f"{bot.mention} three")
+        thread.invite(bot)
+        thread.say(ann, "four")
+        await until(lambda: "four" in inbox.texts)
+    assert inbox.texts == ["one", "three", "four"]

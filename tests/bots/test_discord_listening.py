@@ -254,6 +254,17 @@ async def test_where_the_history_is_closed_it_goes_on(
     assert inbox.texts == ["now"]
 
 
+async def test_a_bug_in_catching_up_ends_it(
+    discord_server: DiscordServer, ann: User, direct: Channel
+) -> None:
+    """A chat whose gap is never closed would be deaf without a word."""
+    direct.say(ann, "one")
+    inbox = Inbox(None, RuntimeError("a bug"), known=[seen(direct, 0)])
+    with pytest.raises(RuntimeError, match="a bug"):
+        async with listening(discord_server, inbox) as task:
+            await until(task.done)
+
+
 async def test_a_history_that_fails_is_read_again(
     discord_server: DiscordServer, ann: User, direct: Channel
 ) -> None:
@@ -349,25 +360,6 @@ async def test_without_the_intent_it_hears_what_mentions_it(
         school.say(ann, f"{discord_server.bot.mention} Hello")
         await until(lambda: inbox.texts == ["Hello"])
     assert caplog.text.count("the Message Content intent of this discord bot is off") == 1
-
-
-@pytest.mark.parametrize("is_opened_by_bot", [False, True])
-async def test_a_bot_that_was_taken_out_of_a_thread_is_silent(
-    discord_server: DiscordServer, ann: User, school: Channel, *, is_opened_by_bot: bool
-) -> None:
-    """There it answers who mentions it, and all others again once it is invited anew."""
-    inbox, bot = Inbox(), discord_server.bot
-    async with listening(discord_server, inbox):
-        await discord_server.gateway.ready()
-        thread = school.open_thread(bot if is_opened_by_bot else ann, "Salt", members=[ann, bot])
-        thread.say(ann, "one")
-        thread.expel(bot)
-        thread.say(ann, "two")
-        thread.say(ann, f"{bot.mention} three")
-        thread.invite(bot)
-        thread.say(ann, "four")
-        await until(lambda: "four" in inbox.texts)
-    assert inbox.texts == ["one", "three", "four"]
 
 
 async def test_a_server_in_trouble_at_the_start_is_waited_for(
