@@ -200,6 +200,21 @@ async def test_an_answer_goes_on_where_the_bot_may_write_no_more(
     assert " ".join(interaction.texts).split() == LONG.split()
 
 
+async def test_a_command_is_answered_in_a_thread_that_was_closed_meanwhile(
+    discord_server: DiscordServer, bot: Bot, channel: Channel, ann: User
+) -> None:
+    """Where its own answer cannot be edited, a post reopens the thread."""
+    thread = channel.open_thread(ann, "Salt")
+    _, ticket = await asked(bot, thread, ann)
+    thread.archive()
+    route = "edit_original_interaction_response"
+    discord_server.fail_next(route, status=400, code=50083, message="Thread is archived")
+    await final(bot, reply_in(thread, to=ticket), "Hello")
+    assert texts(thread) == [f"-# For {ann.mention}\nHello"]
+    assert thread.thread
+    assert not thread.thread.is_archived
+
+
 async def test_more_messages_than_a_persons_app_may_send_come_as_direct_messages(
     discord_server: DiscordServer, bot: Bot, ann: User
 ) -> None:
