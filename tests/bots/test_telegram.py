@@ -277,6 +277,24 @@ async def test_a_group_that_moved_is_answered_where_it_is_now(
     assert [message.text for message in new.answers] == ["One two"]
 
 
+async def test_a_preview_that_takes_long_does_not_undo_the_final_text(
+    telegram_server: TelegramServer,
+) -> None:
+    """However long an edit takes, the last one comes after it."""
+    group = telegram_server.group("Friends", [telegram_server.user("Ann")])
+    async with open_bot(telegram_server, group_pace=Pace(edit=0.01, call=0.5)) as bot:
+        reply = reply_in(group)
+        slow = telegram_server.delay_next("editMessageText", seconds=0.7)
+        async with preview(bot, reply):
+            reply.grow("One")
+            await group.answer(containing="One")
+            reply.grow("One two")
+            await telegram_server.until(lambda: slow.used)
+        await final(bot, reply, "One two three")
+    [answer] = group.answers
+    assert answer.versions[-2:] == ["One two", "One two three"]
+
+
 async def test_a_flood_wait_delays_only_its_chat(
     telegram_server: TelegramServer, bot: TelegramBot, group: Room, private: Room
 ) -> None:
