@@ -27,6 +27,10 @@ PRIVATE_PACE = live.Pace(edit=1.2)
 GROUP_PACE = live.Pace(edit=3.0)
 
 _UNREACHABLE = "Telegram does not hand out the file right now."
+_LOCAL = (
+    "I cannot fetch this file: my Bot API server keeps files to itself. Whoever runs this bot has "
+    "to start that server without --local."
+)
 _EXPIRED = "Telegram does not hand out this file any more; please send it again."
 
 
@@ -154,7 +158,7 @@ class TelegramBot:
     async def _download(self, url: str) -> bytes:
         """Fetch a file; a local Bot API server that names a path instead is of no use here."""
         if not url.startswith(("http://", "https://")):
-            raise FetchError(_EXPIRED)
+            raise FetchError(_LOCAL)
         return await self._request.download(url, most=self._largest_file)
 
     def _too_large(self) -> str:

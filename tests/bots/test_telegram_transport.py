@@ -136,7 +136,7 @@ async def test_a_path_on_the_servers_disk_is_of_no_use(
     voice = voice_in(private, b"OggS")
     file = telegram_server.files[voice.ref]
     telegram_server.files[voice.ref] = dataclasses.replace(file, path=str(path))
-    with pytest.raises(FetchError):
+    with pytest.raises(FetchError, match="without --local"):
         await bot.fetch(voice)
 
 
