@@ -42,6 +42,8 @@ MOST_CHATS = 500  # answered at the same time by one process
 # Leased in one transaction: of chats in which 50 messages wait, that many take 0.1 s (SQLite,
 # 2026-11), and what people write is stored only after it.
 MOST_LEASED = 50
+# Between two looks for what is ready, at least: what becomes so meanwhile is leased together.
+LOOK_SECONDS = 0.01
 LONGEST_BACKOFF_SECONDS = 60.0
 # A text that cannot be posted for longer gives its chat back until then.
 PATIENT_SECONDS, BUSY_PATIENT_SECONDS = 10.0, 1.0
@@ -129,7 +131,9 @@ class Relay:
         while not self._is_draining:
             # Who stood still may hold chats that only look free: a renewal tells.
             await self._clearance.wait()
+            looked = time.monotonic()
             await self._lease_ready()
+            await asyncio.sleep(looked + LOOK_SECONDS - time.monotonic())
 
     async def _lease_ready(self) -> None:
         free = min(self._most_chats - len(self._held), MOST_LEASED)
