@@ -38,8 +38,8 @@ class Pace:
         refresh: A draft is sent again after so long without a change, before it fades.
         typing_after: Silence before the chat is told that the bot writes.
         typing_every: From one such sign to the next.
-        call: A call is given up after so long, or later where it could be carried out late, and
-            leave a message twice or without its end.
+        call: A call is given up after so long, unless something could stand twice by that.
+        change: So is an edit: carried out later, it would undo the final text.
     """
 
     draft: float = 0.6
@@ -48,6 +48,7 @@ class Pace:
     typing_after: float = 0.5
     typing_every: float = 4.5
     call: float = 5.0
+    change: float = 10.0
 
 
 class Screen(Protocol[P]):

@@ -70,7 +70,9 @@ class DiscordBot:
         self._pace = pace
         self._pause = pause
         self._largest_file = largest_file
-        self._rest = Rest(token, proxy=proxy, preview_seconds=pace.call)
+        self._rest = Rest(
+            token, proxy=proxy, preview_seconds=pace.call, change_seconds=pace.change
+        )
         self._notes = Notes()
         self._interactions = Interactions(
             rest=self._rest,

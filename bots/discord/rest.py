@@ -31,9 +31,6 @@ _ACK_SECONDS = 3.0
 _MOST_CHOICES = 25
 # discord.com/developers/docs/resources/channel#start-thread-from-message, 2026-11.
 _THREAD_NAME_LENGTH = 100
-# An edit for a preview may take so much longer than other calls for one: given up and carried out
-# later, it would undo the final text.
-_EDIT_PATIENCE = 4.0
 _UNCLEAR = "Discord's answer could not be understood."
 
 
@@ -94,7 +91,8 @@ class Rest:
         token: The bot's.
         root: Of the API, version included; empty for the one the SDK uses.
         proxy: URL of an HTTP proxy; None means the one the system names, if any.
-        preview_seconds: The most that a call for a preview takes; four times as long for an edit.
+        preview_seconds: The most that a call for a preview takes.
+        change_seconds: The most that an edit for one takes; see `bots.live.Pace`.
         per_second: Calls that Discord allows the bot in a second; large ones are given more.
     """
 
@@ -105,9 +103,10 @@ class Rest:
         root: str = "",
         proxy: str | None = None,
         preview_seconds: float = PREVIEW_SECONDS,
+        change_seconds: float = 10.0,
         per_second: int = PER_SECOND,
     ) -> None:
-        self._edit_seconds = preview_seconds * _EDIT_PATIENCE
+        self._change_seconds = change_seconds
         self._transport = Transport(
             token,
             root=root,
@@ -270,7 +269,7 @@ class Rest:
         if body.file and not is_preview:
             seconds = UPLOAD_SECONDS
         if is_preview and method == "PATCH":
-            seconds = self._edit_seconds
+            seconds = self._change_seconds
         found = await self._transport.call(
             method, path, fields, file=body.file, is_preview=is_preview, seconds=seconds
         )

@@ -47,9 +47,6 @@ _CHAT_GONE = (
     "topic_closed",
     "topic_deleted",
 )
-# An edit for a preview may take so much longer than other calls for one: given up and carried out
-# later, it would undo the final text.
-_EDIT_PATIENCE = 2.0
 _NO_PREVIEW = telegram.LinkPreviewOptions(is_disabled=True)
 
 # "Sending files", core.telegram.org/bots/api#sending-files, 2026-11; it does not say which MB.
@@ -155,9 +152,7 @@ class TelegramScreen:
                 int(ref),
                 api_kwargs=entities,
                 link_preview_options=_NO_PREVIEW,
-                read_timeout=READ_SECONDS
-                if self._reply.is_final
-                else self.pace.call * _EDIT_PATIENCE,
+                read_timeout=READ_SECONDS if self._reply.is_final else self.pace.change,
             )
 
         with self._errors():

@@ -13,7 +13,7 @@ from tests.servers.discord import Channel, DiscordServer
 
 # As short as a test wants them.
 QUICK = 0.25
-FAST = live.Pace(draft=0.0, edit=0.01, typing_after=0.05, typing_every=0.2, call=0.5)
+FAST = live.Pace(draft=0.0, edit=0.01, typing_after=0.05, typing_every=0.2, call=0.5, change=1.0)
 
 
 def open_bot(server: DiscordServer, **options: Any) -> DiscordBot:

@@ -12,7 +12,7 @@ from core.protocols import Bot
 from tests.bots.inbox import Inbox
 
 # A preview gives a call up after half a second; nothing else takes any time.
-PACE = Pace(draft=0.0, edit=0.0, refresh=60.0, typing_after=60.0, call=0.5)
+PACE = Pace(draft=0.0, edit=0.0, refresh=60.0, typing_after=60.0, call=0.5, change=1.0)
 LARGEST_FILE = 2 << 20
 
 # What happens to a call: its connection is cut, before or after it was carried out; the server
