@@ -11,6 +11,8 @@ from core.errors import LeaseLostError, StoreError
 from core.protocols import Store
 from core.relay import Pace
 from core.reply import Clearance
+from core.store import queue
+from core.store.tx import Tx
 from core.types import Chat, Lease, Outcome, Outgoing, Turn
 from tests.core.house import Faulty, Gate, House, failing
 from tests.core.stand_ins import (
@@ -105,9 +107,13 @@ async def test_leases_are_renewed_while_work_lasts(store: Store) -> None:
 
 
 async def take_over(store: Store) -> tuple[Lease, Turn]:
-    """Be another worker, who takes the chat."""
-    await store._run(lambda tx: tx.run("UPDATE chat SET ready_at = 0"))  # type: ignore[attr-defined]
-    [(lease, turn)], _ = await store.lease(["desk"], 1)
+    """Be another worker, who takes the chat; at one stroke, or a renewal comes in between."""
+
+    def take(tx: Tx) -> list[tuple[Lease, Outgoing | Turn]]:
+        tx.run("UPDATE chat SET ready_at = 0")
+        return queue.lease(tx, ["desk"], 1)[0]
+
+    [(lease, turn)] = await store._run(take)  # type: ignore[attr-defined]
     assert isinstance(turn, Turn)
     return lease, turn
 
