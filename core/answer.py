@@ -95,10 +95,10 @@ class Answer:
             async with contextlib.aclosing(events):
                 async for event in events:
                     match event:
-                        case Delta(text=text):
+                        case Delta(text=text, is_anew=is_anew):
                             if self.asked_at:
                                 self._note_first()
-                            self.text += text
+                            self.text = text if is_anew else self.text + text
                             show(self.text)
                         case Restart():
                             self.text = ""

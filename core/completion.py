@@ -8,7 +8,7 @@ import pydantic_core
 
 from core.provider import Failure, read_error
 from core.thoughts import Thoughts
-from core.types import Cut
+from core.types import Cut, Delta
 
 _DONE = b"[DONE]"
 # Values of finish_reason: OpenAI's; Mistral's where the window is full; Anthropic's.
@@ -56,13 +56,14 @@ class Completion:
         """Whether the server said that this is all; what goes wrong after it is no matter."""
         return bool(self.finish) or self.is_done
 
-    def take(self, events: Iterable[bytes]) -> str:
-        """Take in events, up to the first failure, and return the text they add.
+    def take(self, events: Iterable[bytes]) -> Delta | None:
+        """Take in events, up to the first failure, and return what they add; None for nothing.
 
         Sets `failure` where one is not JSON, or not shaped like a chunk, unless the answer
         stands already.
         """
-        before = len(self._words)
+        added: list[str] = []
+        is_anew = False
         for data in events:
             try:
                 text = self._take(data)
@@ -73,17 +74,23 @@ class Completion:
             if self.failure:
                 break
             self._texts.append(text)
-            if words := self._thoughts.leave_out(text):
+            words = self._thoughts.leave_out(text)
+            if self._thoughts.were_all:
+                is_anew = True
+                added.clear()
+                self._words.clear()
+            if words:
+                added.append(words)
                 self._words.append(words)
-        return "".join(self._words[before:])
+        return Delta(text="".join(added), is_anew=is_anew) if added or is_anew else None
 
-    def end(self) -> str:
-        """Take in that nothing follows; return the text that adds, such as a refusal's words.
+    def end(self) -> Delta | None:
+        """Take in that nothing follows; return what that adds, such as a refusal's words.
 
         Sets `failure` where what came is no answer.
         """
         if self.failure:
-            return ""
+            return None
         rest = self._thoughts.rest()
         if not (self._words or rest):
             rest = "".join(self._refusals)
@@ -91,7 +98,7 @@ class Completion:
         if rest:
             self._words.append(rest)
         self.failure = self._shortfall()
-        return rest
+        return Delta(text=rest) if rest else None
 
     @property
     def cut(self) -> Cut | None:

@@ -164,19 +164,19 @@ class OpenAIChat:
             async with (
                 contextlib.aclosing(response),
                 contextlib.aclosing(
-                    _texts(response, reply, self._read_seconds, self._alive_seconds)
-                ) as texts,
+                    _deltas(response, reply, self._read_seconds, self._alive_seconds)
+                ) as deltas,
             ):
-                async for text in texts:
-                    yield Delta(text=text)
+                async for delta in deltas:
+                    yield delta
         except call_errors() as error:
             # Once the answer stands, a connection that breaks costs nothing.
             if not reply.has_ended:
                 failure = failure_of(error)
                 is_silent = failure.is_silent and not reply.has_words
                 reply.failure = replace(failure, is_silent=is_silent)
-        if text := reply.end():
-            yield Delta(text=text)
+        if rest := reply.end():
+            yield rest
         if cut := reply.cut:
             yield cut
         if reply.has_begun:
@@ -265,17 +265,17 @@ def _cache_key(prompt: Sequence[Message]) -> str:
     return hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-async def _texts(
+async def _deltas(
     response: "httpx2.Response", reply: Completion, read_seconds: float, alive_seconds: float
-) -> AsyncGenerator[str]:
-    """Yield what is said, at most one text per piece of the connection.
+) -> AsyncGenerator[Delta]:
+    """Yield what is said, at most once per piece of the connection.
 
     Raises:
         TimeoutError: The server fell silent, or sent no event for much longer.
     """
     if "json" in response.headers.get("content-type", ""):
-        if text := _whole(await response.aread(), reply):
-            yield text
+        if delta := _whole(await response.aread(), reply):
+            yield delta
         return
     reader = EventReader()
     pieces = response.aiter_bytes()
@@ -286,18 +286,18 @@ async def _texts(
             heard_at = time.monotonic()
         elif time.monotonic() - heard_at > alive_seconds:
             raise TimeoutError
-        if text := reply.take(events):
-            yield text
-    if text := reply.take(reader.end()):
-        yield text
+        if delta := reply.take(events):
+            yield delta
+    if delta := reply.take(reader.end()):
+        yield delta
 
 
-def _whole(body: bytes, reply: Completion) -> str:
+def _whole(body: bytes, reply: Completion) -> Delta | None:
     """Take in a body that came as JSON, which some servers call their events, too."""
     if body.lstrip(_BEFORE_OBJECT).startswith(b"{"):
-        text = reply.take([body])
+        delta = reply.take([body])
         reply.is_done = True
-        return text
+        return delta
     reader = EventReader()
     return reply.take([*reader.feed(body), *reader.end()])
 

@@ -1,5 +1,7 @@
 """Thoughts that a server leaves in what a model says."""
 
+import re
+
 # By the tag that opens them, what closes them: DeepSeek R1, Qwen 3 and most others; Gemini;
 # Magistral; Seed-OSS. 2026-11.
 _TAGS = {
@@ -11,22 +13,44 @@ _TAGS = {
 }
 
 
+# Where a chat template opens the thoughts, as those of Qwen 3 Thinking and DeepSeek R1 do, only
+# their end is said, on a line of its own; 2026-11. An answer about thoughts shows both tags.
+_UNOPENED = re.compile(r"<think|\n</think>")
+
+
 class Thoughts:
-    """Leaves out what a model thinks before it answers, where that begins its words.
+    """Leaves out what a model thinks before it answers.
 
     Most servers part thoughts from the answer. Those that do not leave them at its beginning,
-    between tags.
+    between tags, or before a closing one: then they pass for an answer until that comes.
+
+    Attributes:
+        were_all: What was returned before the last piece were thoughts, too.
     """
 
     def __init__(self) -> None:
+        self.were_all = False
         self._held = ""
         self._end = ""
-        self._is_past = False
+        self._has_begun = False  # the answer, as far as that can be told
+        self._last = "\n"
+        self._is_sure = False
 
     def leave_out(self, text: str) -> str:
         """Return what of a further piece belongs to the answer, as far as that can be told."""
-        if self._is_past:
-            return text
+        self.were_all = False
+        if not self._has_begun:
+            text = self._behind_tags(text)
+        return text if self._is_sure or not text else self._behind_end(text)
+
+    def rest(self) -> str:
+        """Return what was held back and is no thought after all."""
+        if self._has_begun or self._end:
+            return ""
+        self._has_begun = True
+        return self._held
+
+    def _behind_tags(self, text: str) -> str:
         self._held += text
         if not self._end:
             start = self._held.lstrip()
@@ -37,12 +61,17 @@ class Thoughts:
         if not found:
             self._held = self._held[-len(self._end) :]
             return ""
-        self._is_past = True
+        self._has_begun = self._is_sure = True
         return answer.lstrip()
 
-    def rest(self) -> str:
-        """Return what was held back and is no thought after all."""
-        if self._is_past or self._end:
-            return ""
-        self._is_past = True
-        return self._held
+    def _behind_end(self, text: str) -> str:
+        said = self._last + text
+        self._last = said[-len("\n</think") :]
+        tag = _UNOPENED.search(said)
+        if not tag:
+            return text
+        self._is_sure = True
+        if tag[0] == "<think":
+            return text
+        self.were_all = True
+        return said[tag.end() :].lstrip()

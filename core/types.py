@@ -25,8 +25,7 @@ class Chat:
 
     Attributes:
         platform: Name of the bot that serves it.
-        ref: The bot's own address of it:
-            `number`, or `number/topic` where a chat has topics that are chats of their own.
+        ref: The bot's own address of it: `number`, or `number/topic` of a topic in a chat.
         is_private: One person and the bot, nobody else.
         places: Ids of the wider places it lies in, the narrowest first: of a thread its
             channel and its server. Known for a message that comes in, not of a stored chat.
@@ -367,9 +366,10 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """A further piece of the reply."""
+    """A further piece of the reply; where it is anew, all that came before is void."""
 
     text: str
+    is_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

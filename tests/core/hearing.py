@@ -47,8 +47,8 @@ async def hear(
         async for event in chat.stream(prompt, models=models or (MODEL,), limit=limit):
             heard.events.append(event)
             match event:
-                case Delta(text=text):
-                    heard.text += text
+                case Delta(text=text, is_anew=is_anew):
+                    heard.text = text if is_anew else heard.text + text
                 case Restart():
                     heard.text = ""
                     heard.restarts += 1

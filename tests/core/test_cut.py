@@ -1,4 +1,4 @@
-"""Answers that do not come to their end, and memory that keeps at least the last of them."""
+"""Answers that are not all that was said, and memory that keeps at least the last of them."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -33,6 +33,23 @@ async def test_a_cut_answer_says_so(tmp_path: Path, cut: Cut, note: str) -> None
         await house.ask("go on")
     await store.close()
     assert house.model.prompts[-1][-2].content == "Look:\n```py\nx = 1"
+
+
+async def test_what_proves_to_be_thought_is_neither_sent_nor_remembered(tmp_path: Path) -> None:
+    """A model may tell only by their end that its first words were no answer."""
+
+    async def script(_: Sequence[Message], __: Sequence[str]) -> AsyncIterator[ModelEvent]:
+        yield Delta(text="They greet me.")
+        yield Delta(text="Good ", is_anew=True)
+        yield Delta(text="evening.")
+
+    store = await open_store(tmp_path / "causerie.db")
+    house = House(store=store, model=StandInModel(script))
+    async with house.running():
+        assert await house.ask("hi") == "Good evening."
+        await house.ask("next")
+    await store.close()
+    assert house.model.prompts[-1][-2].content == "Good evening."
 
 
 async def test_the_last_exchange_stays_word_for_word(tmp_path: Path) -> None:
