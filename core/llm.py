@@ -189,7 +189,7 @@ class OpenAIChat:
         costs half as much again for each call (0.41 instead of 0.28 ms of CPU), and 70 ms more
         for 400 messages (openai 3.54, measured 2026-11).
         """
-        import openai  # noqa: PLC0415 - 0.8 s, and `_open` has loaded it
+        import openai  # noqa: PLC0415 - `open` has loaded it
 
         client = await self._connection.open()
         stream = await client.post(

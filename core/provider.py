@@ -1,7 +1,7 @@
 """The way to a model server: one client, and one reading of all that can go wrong with it.
 
-Chat and speech share it. The SDK takes most of a second to import, so it is imported when the
-first client is opened.
+Chat and speech share it. The SDK takes half a second to import, so it is imported when the first
+client is opened.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from core import sdk
 from core.errors import ContextLengthError, ModelError, ModelSetupError
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def open_client(
 ) -> "openai.AsyncOpenAI":
     """Open a client for a model server, which never retries by itself.
 
-    The first call imports the SDK (0.8 s) and reads the system's certificates, so call it in
+    The first call loads the SDK (0.5 s) and reads the system's certificates, so call it in
     a thread. Close it with `await client.close()`.
 
     Args:
@@ -182,8 +183,9 @@ def open_client(
             (HTTPS_PROXY, NO_PROXY), and none at all for this machine itself.
         read_seconds: Longest silence of the server before the call fails.
     """
+    sdk.load()
     import httpx2  # noqa: PLC0415 - with the SDK, see above
-    import openai  # noqa: PLC0415 - 0.8 s
+    import openai  # noqa: PLC0415 - loaded above
 
     url = base_url or OPENAI_URL
     client = openai.AsyncOpenAI(

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import wcwidth
-
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -131,6 +129,8 @@ def _reader() -> "tuple[Callable[[str], Element], tuple[type[Exception], ...]]":
 
 def _line_up(text: str) -> str:
     """Return rows whose parts before the first tab end at the same column."""
+    import wcwidth  # noqa: PLC0415 - its tables take 2 MB
+
     rows = [[" ".join(cell.split()) for cell in row.split("\t")] for row in text.split("\n")]
     width = max((wcwidth.wcswidth(row[0]) for row in rows if len(row) > 1), default=0)
     lines = []

@@ -5,8 +5,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import wcwidth
-
 from bots.markup.styled import Span, Styled
 
 # Returns how far a piece may reach that starts at a place, given the spans that go on there and
@@ -127,6 +125,8 @@ class _Knife:
 
     def _floor(self, start: int, place: int) -> int:
         """Return the last place up to `place` that cuts no character as people see it."""
+        import wcwidth  # noqa: PLC0415 - its tables take 2 MB
+
         window = self._text[start : place + 1]
         before = start + wcwidth.grapheme_boundary_before(window, len(window))
         return before if before > start else place

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import wcwidth
-
 from bots.markup.styled import Sheet, Styled
 
 # What a phone held upright shows of monospaced text in one line, roughly.
@@ -38,7 +36,11 @@ def _measure(texts: list[list[str]]) -> list[int] | None:
 
 
 def _width(text: str) -> int:
-    return len(text) if text.isascii() else max(0, wcwidth.wcswidth(text))
+    if text.isascii():
+        return len(text)
+    import wcwidth  # noqa: PLC0415 - its tables take 2 MB
+
+    return max(0, wcwidth.wcswidth(text))
 
 
 def _line(row: list[str], widths: list[int], alignments: Sequence[str]) -> str:
