@@ -56,6 +56,7 @@ class Pace:
     Attributes:
         heartbeat: Between two renewals of all leases; a third of a lease.
         doubt: Without a renewal, before nothing more is shown: another may have taken over soon.
+        late: A lease that took longer to get is renewed at once; what is left of one after doubt.
         backoff: After a first failure, at most; twice as long after each further one.
         store: Until a step of the store is tried again.
         drain: For work under way to end when the relay is to end.
@@ -63,6 +64,7 @@ class Pace:
 
     heartbeat: float = 5.0
     doubt: float = 12.0
+    late: float = 3.0
     backoff: float = 0.5
     store: float = 1.0
     drain: float = 3.0
@@ -158,11 +160,11 @@ class Relay:
             await asyncio.wait_for(self._wake.wait(), wait if free else None)
 
     async def _still_ours(self, work: Sequence[Leased], asked: float) -> Sequence[Leased]:
-        """Return what is ours of what was leased, when it took so long that it may be lost.
+        """Return what is ours of what was leased, when that took so long that it may be lost soon.
 
-        Renewals did not cover it meanwhile, and the next one is up to a beat away.
+        Renewals did not cover it meanwhile, but let us be sure for as long as if they had.
         """
-        while work and time.monotonic() - asked > self._pace.doubt - self._pace.heartbeat:
+        while work and time.monotonic() - asked > self._pace.late:
             asked = time.monotonic()
             lost = await self._insist(self._store.renew, [lease for lease, _ in work])
             work = [(lease, first) for lease, first in work if lease.chat_id not in lost]
