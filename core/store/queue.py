@@ -96,15 +96,18 @@ def _take(
 
 
 def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
-    """Extend leases; return the chats whose lease is lost."""
+    """Extend leases; return the chats whose lease is lost.
+
+    A renewal that was held up after it had begun takes nothing back of what a later one extended.
+    """
+    until = tx.now + LEASE_MS
     return {
         held.chat_id
         for held in leases
         if not tx.run(
-            "UPDATE chat SET ready_at = ? WHERE id = ? AND epoch = ?",
-            tx.now + LEASE_MS,
-            held.chat_id,
-            held.epoch,
+            "UPDATE chat SET ready_at = CASE WHEN ready_at < ? THEN ? ELSE ready_at END"
+            " WHERE id = ? AND epoch = ?",
+            *(until, until, held.chat_id, held.epoch),
         )
     }
 

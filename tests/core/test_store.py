@@ -155,6 +155,18 @@ async def test_a_late_worker_writes_nothing(store: Store, clock: StandInClock) -
     assert again.state.model == ""
 
 
+async def test_a_late_renewal_shortens_no_lease(store: Store, clock: StandInClock) -> None:
+    """Of two that overtake each other, the one that began later counts."""
+    await put(store, 1)
+    lease, _ = await take(store, clock)
+    clock.move(10)
+    await store.renew([lease])
+    clock.move(-9)
+    await store.renew([lease])
+    clock.move(20)
+    assert await store.lease(["desk"], 1) == ([], 4.0)
+
+
 @pytest.mark.parametrize("ending", ["release", "postpone", "next"])
 async def test_a_lease_given_up_cannot_be_renewed(
     store: Store, clock: StandInClock, ending: str
