@@ -31,6 +31,8 @@ _TIMER_SECONDS = 0.001
 _SOON_SECONDS = 0.25
 # Two answers of one window name its end within this of each other.
 _SLACK_SECONDS = 0.5
+# Whoever asks for a longer pause is asked again after it: one of years would be one for good.
+LONGEST_SECONDS = 3600.0
 # Buckets kept before idle ones are dropped.
 _FEW = 256
 
@@ -163,7 +165,7 @@ class Limits:
         try:
             limit = int(headers["X-RateLimit-Limit"])
             remaining = int(headers["X-RateLimit-Remaining"])
-            seconds = float(headers["X-RateLimit-Reset-After"])
+            seconds = min(LONGEST_SECONDS, float(headers["X-RateLimit-Reset-After"]))
         except (KeyError, ValueError):
             return
         bucket.learn(time.monotonic(), limit=limit, remaining=remaining, seconds=seconds)

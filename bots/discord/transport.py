@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bots.discord.buckets import PAUSED, PER_SECOND, Limits, Route
+from bots.discord.buckets import LONGEST_SECONDS, PAUSED, PER_SECOND, Limits, Route
 from bots.proxies import system_proxy
 from core import metrics
 from core.errors import DeliveryError, FetchError
@@ -334,7 +334,7 @@ def _seconds(value: object, otherwise: float) -> float:
         seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return otherwise
-    return seconds if 0 < seconds < math.inf else otherwise
+    return min(seconds, LONGEST_SECONDS) if 0 < seconds < math.inf else otherwise
 
 
 def _check_file(response: aiohttp.ClientResponse) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 # For a call with a file, all in all: the largest takes ten minutes at 0.7 Mbit/s.
 UPLOAD_SECONDS = 600.0
+# Whoever asks for a longer pause is asked again after it: one of years would be one for good.
+LONGEST_PAUSE_SECONDS = 3600.0
 _NO_STATUS = 600
 # What the SDK insists on in a message.
 _SENT: dict[str, Any] = {"date": 0, "chat": {"id": 0, "type": "private"}}
@@ -92,13 +95,9 @@ class AiohttpRequest(BaseRequest):
         result = answer.get("result")
         if isinstance(result, dict) and isinstance(result.get("message_id"), int):
             answer["result"] = {"message_id": result["message_id"], **_SENT}
-        said, numbers = answer.get("description"), answer.get("parameters")
+        said = answer.get("description")
         answer["description"] = said if isinstance(said, str) else ""
-        answer["parameters"] = {
-            name: number
-            for name, number in (numbers.items() if isinstance(numbers, dict) else ())
-            if isinstance(number, int | float)
-        }
+        answer["parameters"] = _numbers(answer.get("parameters"))
         return answer
 
     async def do_request(  # noqa: PLR0917 - the SDK's signature
@@ -232,6 +231,19 @@ def _checked(status: int, payload: bytes) -> tuple[int, bytes]:
         status = _refusal(answer)
     is_too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return (HTTPStatus.BAD_REQUEST if is_too_large else status), payload
+
+
+def _numbers(found: object) -> dict[str, float]:
+    """Return what a refusal says in numbers: where a chat is now, how long to wait."""
+    named = found.items() if isinstance(found, dict) else ()
+    numbers = {
+        name: number
+        for name, number in named
+        if isinstance(number, int | float) and math.isfinite(number)
+    }
+    if "retry_after" in numbers:
+        numbers["retry_after"] = min(numbers["retry_after"], LONGEST_PAUSE_SECONDS)
+    return numbers
 
 
 def _refusal(answer: Mapping[str, Any]) -> int:

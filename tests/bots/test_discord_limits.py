@@ -105,6 +105,15 @@ async def test_a_429_silences_its_bucket_only(
     assert discord_server.remarks == []
 
 
+async def test_no_429_silences_for_good(
+    discord_server: DiscordServer, rest: Rest, channel: Channel
+) -> None:
+    """Who asks for a pause of years is asked again after an hour."""
+    discord_server.limit_next("create_message", 1e300, scope="shared", place=channel)
+    assert (await failure(rest.post(str(channel.id), HELLO))).retry_after == 3600
+    assert 3599 < ((await failure(rest.post(str(channel.id), HELLO))).retry_after or 0) <= 3601
+
+
 async def test_a_global_429_silences_everything_but_interactions(
     discord_server: DiscordServer, rest: Rest, channel: Channel, ann: User
 ) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import traceback
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ async def test_a_gateways_page_costs_no_answer(
         ({"error_code": 7}, DeliveryError, None),
         ({"error_code": 400, "description": 5, "parameters": ["retry_after"]}, GoneError, None),
         ({"error_code": 429, "parameters": {"retry_after": "soon"}}, DeliveryError, None),
+        ({"error_code": 429, "parameters": {"retry_after": math.inf}}, DeliveryError, None),
+        ({"error_code": 429, "parameters": {"retry_after": 10**14}}, DeliveryError, 3600.0),
         ({}, DeliveryError, None),
     ],
 )
