@@ -27,6 +27,9 @@ _REFUSED = "Telegram does not accept this text."
 
 # A timer may ring this early.
 TIMER_SECONDS = 0.001
+# "Bots FAQ", core.telegram.org/bots/faq, 2026-11: about 30 messages a second in all chats; some
+# are left to those that were not refused.
+RETURNS_PER_SECOND = 28
 
 # Descriptions of the Bot API's 400, in lower case, as api.telegram.org words them (2026-11).
 _SAME = ("message is not modified", "message_not_modified")
@@ -87,12 +90,23 @@ class Notes:
             raise DeliveryError(_PAUSED, retry_after=left)
         del self.quiet[chat]
 
-    def pause(self, chat: int, seconds: float) -> None:
-        """Leave a chat alone for a while; forget the pauses that are over if they are many."""
+    def pause(self, chat: int, seconds: float) -> float:
+        """Leave a chat alone for a while, and return for how long.
+
+        That is a little longer where others come back at the same time: those that are refused
+        together have met the limit over all chats, and would meet it again.
+        """
         now = time.monotonic()
         if len(self.quiet) >= MOST_NOTES:
             self.quiet = {chat: until for chat, until in self.quiet.items() if until > now}
-        self.quiet[chat] = max(self.quiet.get(chat, 0.0), now + seconds)
+        until = now + seconds
+        taken = {int(other * RETURNS_PER_SECOND) for other in self.quiet.values()}
+        place = int(until * RETURNS_PER_SECOND)
+        while place in taken:
+            place += 1
+            until = (place + 0.5) / RETURNS_PER_SECOND
+        self.quiet[chat] = max(self.quiet.get(chat, 0.0), until)
+        return self.quiet[chat] - now
 
 
 class TelegramScreen:
@@ -270,20 +284,20 @@ class TelegramScreen:
     def _errors(self) -> Iterator[None]:
         """Refuse a call while the chat is to be left alone; map what goes wrong in it."""
         self._notes.check(self._chat)
-        with mapped_errors():
+        with _mapped_errors():
             try:
                 yield
             except telegram.error.ChatMigrated as error:
                 keep(self._notes.moved, self._ref, error.new_chat_id)
                 raise DeliveryError(_UNREACHABLE, retry_after=0.0) from None
             except telegram.error.RetryAfter as error:
-                self._notes.pause(self._chat, seconds(error))
-                raise
+                pause = self._notes.pause(self._chat, seconds(error))
+                raise DeliveryError(_PAUSED, retry_after=pause) from None
 
 
 @contextlib.contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Translate the SDK's errors into ours.
+def _mapped_errors() -> Iterator[None]:
+    """Translate the SDK's other errors into ours.
 
     Raises:
         DeliveryError: It may work later.
@@ -291,8 +305,6 @@ def mapped_errors() -> Iterator[None]:
     """
     try:
         yield
-    except telegram.error.RetryAfter as error:
-        raise DeliveryError(_PAUSED, retry_after=seconds(error)) from None
     except telegram.error.Forbidden as error:
         log.info("a chat is gone: %s", error)
         raise GoneError(_GONE) from None
