@@ -97,7 +97,7 @@ class BotSettings(Settings):
         None, description="what Telegram proves itself with there; empty: made from the token"
     )
     telegram_webhook_listen: Address = Field(
-        "127.0.0.1:8443", description="address on which the reverse proxy finds that path"
+        "127.0.0.1:8443", description="address on which the reverse proxy finds Causerie"
     )
     http_proxy_telegram: Url | None = Field(None, description="proxy for Telegram only")
     discord_bot_token: Key | None = Field(

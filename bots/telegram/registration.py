@@ -6,7 +6,6 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import telegram
 
@@ -30,7 +29,7 @@ class Hook:
     """Where Telegram reaches us.
 
     Attributes:
-        url: As Telegram calls it; its path is the one that is served.
+        url: As Telegram calls it.
         secret: What Telegram proves itself with.
         listen: `host:port` on which Telegram, or the proxy in front of us, finds us.
         drain: Seconds for what is being stored to be stored when listening ends.
@@ -40,16 +39,6 @@ class Hook:
     secret: str = field(repr=False)
     listen: str
     drain: float = 1.0
-
-    @property
-    def path(self) -> str:
-        """The path of its URL."""
-        return urlsplit(self.url).path or "/"
-
-    @property
-    def health(self) -> str:
-        """The path under which a proxy asks whether we take updates."""
-        return f"{self.path.rstrip('/')}/healthz"
 
 
 class Registration:

@@ -81,7 +81,8 @@ class Webhook:
         async def take(request: web.Request) -> web.Response:
             return await self._take(request, inbox, broken)
 
-        routes = [web.post(self._hook.path, take), web.get(self._hook.health, self._tell)]
+        # Proxies may strip any part of the path; the secret says what is Telegram's.
+        routes = [web.post("/{path:.*}", take), web.get("/{path:(.*/)?}healthz", self._tell)]
         async with serve_http(
             self._hook.listen,
             routes,

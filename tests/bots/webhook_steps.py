@@ -68,12 +68,12 @@ async def post(
         return response.status
 
 
-async def health(hook: Hook) -> tuple[int, str]:
+async def health(hook: Hook, *, path: str = "/telegram/causerie/healthz") -> tuple[int, str]:
     """Return what a proxy is told; 0 and nothing if nobody listens."""
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{root(hook)}{hook.health}") as response,
+            session.get(f"{root(hook)}{path}") as response,
         ):
             return response.status, (await response.text()).strip()
     except aiohttp.ClientConnectionError:
