@@ -161,7 +161,8 @@ async def _while_leading(
                     return await working
             finally:
                 losing.cancel()
-                await _end([working])
+                for error in await _ended([working]):
+                    raise error
         log.warning("another process may lead now name=%s", name)
 
 
@@ -274,17 +275,19 @@ async def _run(
     finally:
         log.info("ending")
         hanging_up = asyncio.get_running_loop().call_later(PATIENT_SECONDS, hang_up)
-        for tasks in groups:  # bots first, so that nothing more comes in
-            await _end(tasks)
+        # Bots first, so that nothing more comes in.
+        errors = [error for tasks in groups for error in await _ended(tasks)]
         hanging_up.cancel()
+        for error in errors:
+            raise error
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> list[Exception]:
+    """End tasks; return what they failed with."""
     for task in tasks:
         task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [result for result in results if isinstance(result, Exception)]
 
 
 @contextmanager

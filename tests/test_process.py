@@ -100,6 +100,27 @@ async def test_answers_that_are_nearly_done_end_before_the_program(
     assert len(world.openai.requests) == 1
 
 
+async def test_a_token_that_is_revoked_ends_it_in_good_order(
+    world: World, telegram: Telegram
+) -> None:
+    """As a signal would: what is nearly done is answered first."""
+    server, rooms = telegram.server, [world.room(), world.room()]
+    world.openai.gate = asyncio.Event()
+    async with served(world) as program:
+        world.ask(rooms[0])
+        await world.openai.until(lambda: len(world.openai.requests) == 1)
+        for method in ("getUpdates", "getMe"):
+            server.fail_next(method, status=401, description="Unauthorized")
+        world.ask(rooms[1])  # ends the long poll
+        await server.until(lambda: server.calls[-1].method == "getMe" and server.calls[-1].error)
+        world.openai.gate.set()
+        assert await program.wait(seconds=END_SECONDS) == 2
+    assert not [found for room in rooms for found in world.unanswered(room)]
+    interrupted, line = world.log().splitlines()
+    assert "polling is interrupted" in interrupted
+    assert "TELEGRAM_BOT_TOKEN: should be" in line
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_signal_while_it_starts(
     world: World, telegram: Telegram, number: signal.Signals
