@@ -39,9 +39,9 @@ class _Model:
 class Breaker:
     """Passes over the models of one provider that are down, but for a trial now and then.
 
-    A model is down after three failures in a row within no less than three seconds. Then one
-    call is let through after 15 s, and after twice as long each time, up to 5 min; a call that
-    gets any answer makes it count as up again.
+    A model is down after three failures in a row within no less than ten seconds. Then one call is
+    let through after 15 s, and after twice as long each time, up to 5 min; a call that gets any
+    answer makes it count as up again.
 
     Args:
         clock: Tells the seconds since any moment.

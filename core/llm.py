@@ -25,7 +25,7 @@ from core.provider import (
     limit_names,
     reported_tokens,
 )
-from core.retry import BACKOFF_SECONDS, HASTE, is_given_up, pause
+from core.retry import BACKOFF_SECONDS, is_given_up, pause
 from core.sse import EventReader
 from core.types import Cut, Delta, Message, ModelEvent, Restart, Usage
 
@@ -46,7 +46,7 @@ _QUICK_SECONDS = 10.0
 # White space and the bytes of a byte-order mark.
 _BEFORE_OBJECT = b" \t\r\n\xef\xbb\xbf"
 # Models that think first, and long prompts on a CPU, take minutes until the first word; whoever
-# asked a server that hangs waits as long, twice.
+# asked a server that hangs waits as long, twice where no other model can answer.
 _FIRST_SECONDS = 180.0
 # So many times longer, a server may keep the connection alive and say nothing, as OpenRouter does
 # while a model thinks. One that does so for ever held its chat, and a place in line, for ever.
@@ -139,8 +139,8 @@ class OpenAIChat:
                     self._note_fallback(failures, model)
                     return
                 is_paid = is_paid or reply.has_begun
-                haste = 1 if model == models[-1] else HASTE
-                seconds, attempt = self._next_try(model, failure, attempt, haste=haste)
+                is_last = model == models[-1]
+                seconds, attempt = self._next_try(model, failure, attempt, is_last=is_last)
                 if seconds is None:
                     failures[model] = failure
                 else:
@@ -218,9 +218,9 @@ class OpenAIChat:
         return {name: value for name, value in body.items() if name not in refused}
 
     def _next_try(
-        self, model: str, failure: Failure, attempt: int, *, haste: float
+        self, model: str, failure: Failure, attempt: int, *, is_last: bool
     ) -> tuple[float | None, int]:
-        """Return the seconds until the next attempt, so much sooner, and its number.
+        """Return the seconds until the next attempt, and its number.
 
         None seconds: no more attempts; the number is that of the next model's first.
         """
@@ -229,7 +229,7 @@ class OpenAIChat:
             refused.add(failure.parameter)
             log.info("parameter refused model=%s parameter=%s", model, failure.parameter)
             return 0.0, attempt
-        seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds / haste)
+        seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds, is_last=is_last)
         if self._breaker.is_down(model):
             seconds = None
         metrics.count(metrics.MODEL_FAILURES, model, failure.cause)

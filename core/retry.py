@@ -8,7 +8,7 @@ busy            429, Retry-After above 20 s                    the next model
 busy            429 without Retry-After                        again, backing off
 broken          5xx, 408, 409, 425, an error within a stream   again, backing off
 unreachable     no connection, reset                           again, backing off
-unreachable     silence where an answer should have begun      once more, then given up
+unreachable     silence where an answer should have begun      the next model, or once more
 unclear         no JSON, a stream that ends too early          again, backing off
 empty           an answer without a word                       once more, then given up
 parameter       a parameter the server does not take           again without it, at once
@@ -36,14 +36,16 @@ MAX_WAIT_SECONDS = 20.0
 BACKOFF_SECONDS = 1.5
 BACKOFF_FACTOR = 5.0
 MAX_BACKOFF_SECONDS = 8.0
-HASTE = 4  # so much sooner, where another model waits to be asked
+HASTE = 4  # so much sooner, where a further model can be asked
 # Of a wait, so that many chats do not return at the same moment, but none too soon.
 LEAST_SHARE = 2 / 3
 
 _GIVEN_UP: frozenset[Cause] = frozenset({"key", "address", "length", "empty", "blocked", "full"})
 
 
-def pause(failure: Failure, attempt: int, *, backoff_seconds: float) -> float | None:
+def pause(
+    failure: Failure, attempt: int, *, backoff_seconds: float, is_last: bool
+) -> float | None:
     """Return the seconds to wait before the next attempt at a model; None: do not try again.
 
     Args:
@@ -51,13 +53,17 @@ def pause(failure: Failure, attempt: int, *, backoff_seconds: float) -> float | 
         attempt: Its number, from 1.
         backoff_seconds: Longest wait after the first attempt; five times as long after the
             second. The wait is drawn at random from the last third below that.
+        is_last: No further model can be asked.
     """
+    if failure.is_silent and not is_last:
+        return None
     counted = attempt + (failure.cause == "empty" or failure.is_silent)
     if not failure.is_transient or counted >= MAX_ATTEMPTS:
         return None
     if failure.retry_after is not None:
         return failure.retry_after if failure.retry_after <= MAX_WAIT_SECONDS else None
-    longest = min(backoff_seconds * BACKOFF_FACTOR ** (attempt - 1), MAX_BACKOFF_SECONDS)
+    first = backoff_seconds if is_last else backoff_seconds / HASTE
+    longest = min(first * BACKOFF_FACTOR ** (attempt - 1), MAX_BACKOFF_SECONDS)
     return random.uniform(LEAST_SHARE * longest, longest)  # noqa: S311 - jitter, not cryptography
 
 

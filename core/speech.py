@@ -156,7 +156,12 @@ class OpenAISpeech:
                     self._breaker.note(name, None)
                     return text, name
                 self._breaker.note(name, failure.cause)
-                seconds = pause(failure, attempt, backoff_seconds=self._backoff_seconds)
+                seconds = pause(
+                    failure,
+                    attempt,
+                    backoff_seconds=self._backoff_seconds,
+                    is_last=name == names[-1],
+                )
                 if self._breaker.is_down(name):
                     seconds = None
                 log.warning(

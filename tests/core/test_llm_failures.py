@@ -227,6 +227,17 @@ async def test_the_next_model_answers(
     assert heard.usage[-1].model == OTHER
 
 
+@pytest.mark.parametrize("names", [(MODEL, OTHER), (MODEL,)])
+async def test_a_silent_model_is_left_for_the_next_one(
+    openai_server: OpenAIServer, chat: OpenAIChat, names: tuple[str, ...]
+) -> None:
+    """Who waited for minutes does not wait as long again, unless no other model can answer."""
+    openai_server.fail(Break(how="stall", after=0))
+    heard = await hear(chat, *names)
+    assert heard.text == REPLY
+    assert [request.model for request in openai_server.requests] == [MODEL, names[-1]]
+
+
 async def test_a_broken_reply_is_voided_for_the_next_model(
     openai_server: OpenAIServer, chat: OpenAIChat
 ) -> None:

@@ -175,7 +175,7 @@ def test_waits_are_bounded(
 ) -> None:
     """A wait is what the server asked for, or random below a growing bound; never over 20 s."""
     failure = Failure(cause=cause, retry_after=retry_after)
-    seconds = pause(failure, attempt, backoff_seconds=backoff)
+    seconds = pause(failure, attempt, backoff_seconds=backoff, is_last=True)
     if attempt >= MAX_ATTEMPTS or not failure.is_transient or (retry_after or 0) > 20:
         assert seconds is None
     if seconds is not None:
@@ -192,7 +192,8 @@ def test_a_trouble_of_some_seconds_is_outlasted(cause: Cause) -> None:
     """The second attempt comes soon, the third after a restart, and chats come one by one."""
     waits = [
         [
-            pause(Failure(cause=cause), attempt, backoff_seconds=BACKOFF_SECONDS) or 0
+            pause(Failure(cause=cause), attempt, backoff_seconds=BACKOFF_SECONDS, is_last=True)
+            or 0
             for attempt in range(1, MAX_ATTEMPTS)
         ]
         for _ in range(100)
