@@ -52,6 +52,11 @@ _CHAT_GONE = (
 )
 _NO_PREVIEW = telegram.LinkPreviewOptions(is_disabled=True)
 
+# "Bots FAQ", the same: 20 messages a minute in a group, all its topics together; edits count.
+# One preview calls every 3 s (`bots.telegram.bot.GROUP_PACE`); those of a group together every
+# 4 s, and 5 at once after a quiet time, so that final texts find room.
+_GROUP_SHARE, _GROUP_BURST = 4 / 3, 5
+
 # "Sending files", core.telegram.org/bots/api#sending-files, 2026-11; it does not say which MB.
 _LARGEST_PHOTO = 10_000_000
 _LARGEST_FILE = 50_000_000
@@ -68,11 +73,13 @@ class Notes:
 
     Attributes:
         quiet: Until when (by `time.monotonic`) a chat is to be left alone.
+        used: Until when what was called is all that previews may call in a group.
         draftless: By chat, that it refuses drafts.
         moved: Groups that became supergroups, with their new ids.
     """
 
     quiet: dict[int, float] = field(default_factory=dict)
+    used: dict[int, float] = field(default_factory=dict)
     draftless: dict[int, bool] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
 
@@ -89,6 +96,19 @@ class Notes:
         if left > TIMER_SECONDS:
             raise DeliveryError(_PAUSED, retry_after=left)
         del self.quiet[chat]
+
+    def take(self, group: int, every: float, *, is_preview: bool) -> None:
+        """Count a call in a group, where previews may call every so many seconds, a few at once.
+
+        Raises:
+            DeliveryError: A preview would leave no room for final texts.
+        """
+        now = time.monotonic()
+        used = max(self.used.get(group, now), now)
+        left = used - now - (_GROUP_BURST - 1) * every
+        if is_preview and left > TIMER_SECONDS:
+            raise DeliveryError(_PAUSED, retry_after=left)
+        keep(self.used, group, used + every)
 
     def pause(self, chat: int, seconds: float) -> float:
         """Leave a chat alone for a while, and return for how long.
@@ -140,6 +160,7 @@ class TelegramScreen:
             )
 
         with self._errors():
+            self._take_place()
             try:
                 message = await _formatted(send, part)
             except telegram.error.BadRequest as error:
@@ -170,6 +191,7 @@ class TelegramScreen:
             )
 
         with self._errors():
+            self._take_place()
             try:
                 await _formatted(change, part)
             except telegram.error.BadRequest as error:
@@ -279,6 +301,12 @@ class TelegramScreen:
         if self._reply.chat.is_private or not self._reply.to:
             return None
         return telegram.ReplyParameters(int(self._reply.to), allow_sending_without_reply=True)
+
+    def _take_place(self) -> None:
+        """Count a call in a group; a preview leaves room for final texts."""
+        if not self._reply.chat.is_private:
+            every = self.pace.edit * _GROUP_SHARE
+            self._notes.take(self._chat, every, is_preview=not self._reply.is_final)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """How replies stand in Telegram's chats, against a loopback Bot API, with the real SDK."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
@@ -322,6 +322,27 @@ async def test_a_long_flood_wait_is_the_callers_to_plan(
             await final(bot, reply_in(group), "Hello")
         assert 0 < (caught.value.retry_after or 0) <= 40
     assert len(group.calls) == 1
+
+
+async def test_topics_share_what_their_group_allows(telegram_server: TelegramServer) -> None:
+    """However many answers grow in it at once, no final text has to wait for their previews."""
+    telegram_server.limits = Limits(group_per_minute=20, group_window=1.0)
+    ann = telegram_server.user("Ann")
+    forum = telegram_server.group("Forum", [ann], is_forum=True)
+    topics = [forum.topic(ann, f"Topic {number}") for number in range(5)]
+    pace = Pace(edit=0.05, draft=0.05)
+    async with open_bot(telegram_server, group_pace=pace) as bot, AsyncExitStack() as on:
+        replies = [reply_in(forum, topic=topic) for topic in topics]
+        for reply in replies:
+            await on.enter_async_context(preview(bot, reply))
+        for number in range(100):
+            for reply in replies:
+                reply.grow("word " * (number + 1))
+            await asyncio.sleep(0.005)
+        for reply in replies:
+            await final(bot, reply, "word " * 101)
+    assert [answer.text for answer in forum.answers] == [("word " * 101).strip()] * 5
+    assert not any(call.error for call in forum.calls)
 
 
 async def test_the_documented_limits_are_kept_within_reason(
