@@ -237,9 +237,19 @@ def _check(error: BaseException) -> None:
 
 def _parse(event: str, parse: Callable[[Any], None], payload: Any) -> None:  # noqa: ANN401 - JSON
     try:
+        if event == "THREAD_LIST_SYNC":
+            _join(payload)
         parse(payload)
     except MALFORMED:
         log.warning("discord event %s cannot be read and is set aside", event)
+
+
+def _join(sync: Any) -> None:  # noqa: ANN401 - JSON
+    """Tell of threads as all other events do, where the SDK looks for it: which we are in."""
+    members = {member["id"]: member for member in sync.get("members", ())}
+    for thread in sync.get("threads", ()):
+        if thread["id"] in members:
+            thread["member"] = members[thread["id"]]
 
 
 def _reason(error: BaseException) -> str:
