@@ -294,4 +294,4 @@ def _end(at: datetime, span: Span) -> int:
     following = midnight + timedelta(days=1)
     if span == "month":
         following = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return round(following.astimezone().timestamp() * 1000)
+    return round(following.timestamp() * 1000)  # where clocks leave midnight out: when it would be

@@ -1,7 +1,10 @@
 """The contract of every store: what is held, settled and limited, and the sums of the ledger."""
 
 import asyncio
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -21,6 +24,16 @@ HOUR = 3_600
 def call(cost: int, tokens: int = 10) -> Usage:
     """Return a paid call."""
     return Usage(purpose="chat", model="m", input=tokens - 1, output=1, cost=cost)
+
+
+@pytest.fixture
+def cairo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where midnight is left out when summer time begins."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Africa/Cairo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 async def left(store: Store) -> dict[str, int]:
@@ -90,6 +103,17 @@ async def test_a_new_day_begins_at_nothing(store: Store, clock: StandInClock) ->
     clock.move((level.resets_at - clock()) / 1000)
     assert await left(store) == {"user day": 1_000, "user month": 30, "all month": 4_300}
     assert level.resets_at <= clock()
+
+
+@pytest.mark.usefixtures("cairo")
+async def test_a_day_whose_midnight_is_left_out_ends_with_it(
+    store: Store, clock: StandInClock
+) -> None:
+    """Nobody is told that a limit resets at 23:00, when it does not."""
+    evening = datetime(2026, 4, 23, 18, tzinfo=UTC).timestamp()
+    clock.move(evening - clock() / 1000)
+    [level] = await store.levels([DAY])
+    assert level.resets_at == datetime(2026, 4, 23, 22, tzinfo=UTC).timestamp() * 1000
 
 
 async def test_somebody_is_told_once_that_little_is_left(
