@@ -12,7 +12,7 @@ from core.errors import StoreError
 from core.store.copying import Progress, Query, Values
 from core.store.shape import NEWEST, SQLITE_SERIAL, Table, statements, tables
 from core.store.sqlite import now
-from core.store.sqlite_file import check_there, lock_file
+from core.store.sqlite_file import check_there, has_tables, lock_file
 
 # What a file has whoever does not look after it; nothing of somebody's words is in them.
 _UNTOLD = frozenset({"chore"})
@@ -96,7 +96,7 @@ class SqliteTarget:
             yield None
             return
         with _explained(self._path, "read"), closing(sqlite3.connect(self._path)) as present:
-            yield present if _has_tables(self._path, present) else None
+            yield present if has_tables(self._path, present) else None
 
     def begin(self, version: int) -> None:
         """Make all tables, empty and of this version."""
@@ -175,6 +175,7 @@ def sqlite_source(path: Path, *, is_locked: bool = False) -> Iterator[SqliteSour
     with ExitStack() as stack:
         if is_locked:
             check_there(path)
+            stack.enter_context(_explained(path, "lock"))
             stack.enter_context(_locked(path))
         connection = stack.enter_context(_reading(path))
         connection.execute("BEGIN")
@@ -195,8 +196,8 @@ def sqlite_query(path: Path) -> Iterator[Query]:
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     check_there(path)
-    with _explained(path, "read"), closing(_connect(path, mode="ro")) as connection:
-        if not _has_tables(path, connection):
+    with _explained(path, "read"), closing(_connect(path, f"ro{_stillness(path)}")) as connection:
+        if not has_tables(path, connection):
             raise StoreError(f"There is nothing in the database {path}.")
         yield connection
 
@@ -208,6 +209,7 @@ def sqlite_target(path: Path) -> Iterator[SqliteTarget]:
     Raises:
         StoreError: It cannot be written, or a bot runs on it.
     """
+    path = Path(os.path.realpath(path))  # whoever reaches it by a link goes on to do so
     with (
         _explained(path, "write"),
         _locked(path),
@@ -335,24 +337,16 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     return connection
 
 
+def _stillness(path: Path) -> str:
+    """Return how to open a file that nobody writes, where no log can be made beside it."""
+    real = Path(os.path.realpath(path))
+    has_log = real.with_name(f"{real.name}-wal").exists()
+    return "" if has_log or os.access(real.parent, os.W_OK) else "&immutable=1"
+
+
 def _text(data: bytes) -> str:
     """Return a text; what another program wrote there may be none."""
     return str(data, "utf-8", "replace")
-
-
-def _has_tables(path: Path, connection: sqlite3.Connection) -> bool:
-    """Say whether any tables are there.
-
-    Raises:
-        StoreError: They are another program's.
-    """
-    names = {
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    }
-    if names and not {"chat", "inbox"} <= names:
-        raise StoreError(f"{path} is no database of causerie.")
-    return bool(names)
 
 
 def _version(path: Path, connection: sqlite3.Connection) -> int:

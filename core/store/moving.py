@@ -1,5 +1,6 @@
 """Everything that is kept, as a file beside the bot or in another database."""
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def backup(where: Where, file: Path, progress: Progress) -> None:
         SettingsError: What PostgreSQL takes is not installed.
         StoreError: It cannot be read or written; nothing is left behind.
     """
-    if file.exists():
+    if os.path.lexists(file):
         raise StoreError(f"{file} exists already; name a file that does not.")
     if isinstance(where, Path):
         copy_sqlite.backup_file(where, file, progress)
@@ -91,7 +92,7 @@ def _part(origin: Where, where: Where) -> None:
     Raises:
         StoreError: They are.
     """
-    ends = [end.resolve() if isinstance(end, Path) else end for end in (origin, where)]
+    ends = [os.path.realpath(end) if isinstance(end, Path) else end for end in (origin, where)]
     if ends[0] == ends[1]:
         raise StoreError("Both are the same database.")
 

@@ -19,6 +19,7 @@ from core.errors import StoreError
 from core.store.sqlite_file import (
     check_there,
     data_version,
+    has_tables,
     lock_file,
     prepare,
     prepare_reading,
@@ -218,7 +219,8 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
         clock: Tells the milliseconds since 1970.
 
     Raises:
-        StoreError: It cannot be opened, is damaged, from a newer version, or in use.
+        StoreError: It cannot be opened, is damaged, another program's, from a newer version, or in
+            use.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,6 +262,7 @@ async def _connect(
     connection = aiosqlite.connect(path, isolation_level=None)
     try:
         await connection
+        await _in_thread(connection, functools.partial(has_tables, path))
         await _in_thread(connection, ready)
     except sqlite3.Error as error:
         await connection.close()

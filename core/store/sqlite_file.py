@@ -14,9 +14,13 @@ def check_there(path: Path) -> None:
     """See that there is a file.
 
     Raises:
-        StoreError: There is none.
+        StoreError: There is none, or its folder is closed to us.
     """
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise StoreError(f"Cannot read the database {path}: {error.strerror}.") from error
+    if not is_there:
         raise StoreError(f"There is no database {path}.")
 
 
@@ -25,16 +29,32 @@ def lock_file(path: Path) -> BinaryIO:
 
     Raises:
         StoreError: One does.
-        OSError: There is nowhere to say so.
+        OSError: There is nowhere to say so, or the file system knows no locks.
     """
-    name = path.with_name(path.name + ".lock")
+    name = f"{os.path.realpath(path)}.lock"  # the same by whatever link it is reached
     lock = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         lock.close()
         raise StoreError(f"Another causerie is running on {path}; end it first.") from error
+    except OSError:
+        lock.close()
+        raise
     return lock
+
+
+def has_tables(path: Path, connection: sqlite3.Connection) -> bool:
+    """Say whether any tables are in a file.
+
+    Raises:
+        StoreError: They are another program's.
+    """
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    names = {row[0] for row in rows}
+    if names and not {"chat", "inbox"} <= names:
+        raise StoreError(f"{path} is no database of causerie.")
+    return bool(names)
 
 
 def prepare(connection: sqlite3.Connection) -> None:

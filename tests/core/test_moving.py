@@ -201,6 +201,18 @@ def test_a_backup_is_restored(full: Path, place: Place, origin: Kind, target: Ki
         moving.backup(source, file, quiet)
 
 
+def test_a_link_stays_one(full: Path, tmp_path: Path) -> None:
+    """What is restored takes the place of what it leads to, of which nothing is left."""
+    disk, link = tmp_path / "disk", tmp_path / "link.db"
+    disk.mkdir()
+    asyncio.run(make(disk / "causerie.db"))
+    execute(disk / "causerie.db", "INSERT INTO chore VALUES ('old', 0)")
+    link.symlink_to(disk / "causerie.db")
+    moving.restore(full, link, quiet, force=True)
+    assert link.is_symlink()
+    assert contents(disk / "causerie.db") == contents(full)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_backup_is_made_while_a_bot_writes(
     place: Place, tmp_path: Path, kind: Kind

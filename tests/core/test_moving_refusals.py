@@ -1,6 +1,7 @@
 """What is not copied, and where nothing is copied to: it is said in a sentence."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import psycopg
@@ -161,8 +162,11 @@ def test_another_programs_tables_are_left_alone(full: Path, place: Place) -> Non
 
 def test_a_database_is_not_copied_into_itself(full: Path) -> None:
     """However it is spelled."""
-    with pytest.raises(StoreError, match="the same database"):
-        moving.migrate(full, full.parent / "." / ".." / full.parent.name / full.name, quiet)
+    link = full.with_name("link.db")
+    link.symlink_to(full)
+    for spelled in (full.parent / "." / ".." / full.parent.name / full.name, link):
+        with pytest.raises(StoreError, match="the same database"):
+            moving.migrate(full, spelled, quiet)
 
 
 def test_two_do_not_write_the_same_file(full: Path, tmp_path: Path) -> None:
@@ -187,6 +191,32 @@ def test_a_folder_that_is_not_there(full: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(StoreError, match=r"Cannot write .*nowhere.*: No such file"):
             attempt()
+
+
+def test_a_path_that_leads_nowhere(full: Path, tmp_path: Path) -> None:
+    """One that cannot be looked at, or goes in circles, gets a sentence, too."""
+    circle, long = tmp_path / "circle.db", tmp_path / f"{'x' * 300}.db"
+    circle.symlink_to(circle)
+    for attempt, words in (
+        (lambda: moving.backup(full, long, quiet), r"Cannot write .*: File name too long"),
+        (lambda: moving.backup(long, tmp_path / "b.db", quiet), r"Cannot read .*: File name"),
+        (lambda: moving.backup(full, circle, quiet), "exists already"),
+        (lambda: moving.restore(circle, full, quiet), "There is no database"),
+    ):
+        with pytest.raises(StoreError, match=words):
+            attempt()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_can_only_be_read(full: Path, tmp_path: Path) -> None:
+    """What it holds is restored; moved, it could be in use."""
+    folder = tmp_path / "medium"
+    folder.mkdir()
+    full.rename(folder / "causerie.db")
+    folder.chmod(0o500)
+    moving.restore(folder / "causerie.db", full, quiet)
+    with pytest.raises(StoreError, match=r"Cannot lock the database .*: Permission denied"):
+        moving.migrate(folder / "causerie.db", tmp_path / "other.db", quiet)
 
 
 @pytest.mark.parametrize(

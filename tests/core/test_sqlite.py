@@ -1,12 +1,8 @@
 """What only SQLite is asked: group commit, faults of the disk, one process, a private file."""
 
 import asyncio
-import contextlib
-import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +10,6 @@ import pytest
 
 from core.errors import LeaseLostError, StoreError
 from core.store import DatabaseStore, open_store
-from core.store.schema import MIGRATIONS
 from core.store.sqlite import SqliteDatabase, open_sqlite
 from core.store.sqlite_tx import SqliteTx
 from core.store.tx import Tx
@@ -48,12 +43,6 @@ def calibrate(tx: Tx, model: str, value: int) -> None:
 def models(tx: Tx) -> list[str]:
     """Return what was written."""
     return [row["model"] for row in tx.all("SELECT model FROM calibration ORDER BY model")]
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put a file where the database should be."""
-    path.parent.mkdir()
-    path.write_bytes(content)
 
 
 def of(store: DatabaseStore) -> SqliteDatabase:
@@ -272,89 +261,6 @@ async def test_closing_finishes_what_waits(path: Path) -> None:
     store = await open_store(path)
     assert not await store.put(incoming(1), "message")
     await store.close()
-
-
-async def test_a_second_process_is_refused(path: Path) -> None:
-    """The file belongs to one process; another one gets a sentence, until the first ends."""
-    code = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom core.store import open_store\n"
-        "async def main():\n"
-        "    store = await open_store(Path(sys.argv[1]))\n"
-        "    await store.close()\n"
-        "try:\n    asyncio.run(main())\n"
-        "except Exception as error:\n    sys.exit(str(error))\n"
-    )
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
-        )
-
-    store = await open_store(path)
-    refused = await asyncio.to_thread(run)
-    assert refused.returncode == 1
-    assert refused.stderr == f"Another causerie is running on {path}; end it first.\n"
-    with pytest.raises(StoreError, match="Another causerie"):
-        await open_store(path)
-    await store.close()
-    assert (await asyncio.to_thread(run)).returncode == 0
-
-
-async def test_a_file_without_the_tables_is_refused_and_let_go(path: Path) -> None:
-    """A database that says it is ours and is not is closed again; nothing hangs."""
-    path.parent.mkdir()
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    for _ in range(2):
-        with pytest.raises(StoreError):
-            await open_store(path)
-
-
-async def test_a_damaged_file_is_refused(path: Path) -> None:
-    """Rubbish is not opened, not overwritten, and its lock is let go."""
-    rubbish = b"no database at all" * 100
-    write(path, rubbish)
-    for _ in range(2):
-        with pytest.raises(StoreError, match=r"Cannot open the database .*causerie\.db"):
-            await open_store(path)
-    assert await asyncio.to_thread(path.read_bytes) == rubbish
-
-
-async def test_a_newer_file_is_refused(path: Path) -> None:
-    """A file of a newer version is left as it is."""
-    await (await open_store(path)).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    connection.close()
-    with pytest.raises(StoreError, match="newer version"):
-        await open_store(path)
-
-
-async def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
-    """A folder in place of the file, or a file in place of the folder, gets a sentence."""
-    (tmp_path / "folder.db").mkdir()
-    (tmp_path / "file").touch()
-    for path in (tmp_path / "folder.db", tmp_path / "file" / "causerie.db"):
-        with pytest.raises(StoreError, match="Cannot open the database"):
-            await open_store(path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A read-only folder gets a sentence."""
-    await asyncio.to_thread(tmp_path.chmod, 0o500)
-    with pytest.raises(StoreError, match="Permission denied"):
-        await open_store(tmp_path / "causerie.db")
-
-
-async def test_an_empty_file_gets_the_newest_schema(path: Path) -> None:
-    """An empty file counts as a new one; every migration is entered."""
-    write(path, b"")
-    await (await open_store(path)).close()
-    connection = sqlite3.connect(path)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    connection.close()
-    assert version == len(MIGRATIONS)
 
 
 async def test_what_a_disk_loses_is_not_promised(path: Path) -> None:
