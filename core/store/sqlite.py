@@ -75,6 +75,7 @@ class SqliteDatabase:
         self._watchers = Watchers()
         self._waiting: list[_Job] = []
         self._committing: asyncio.Task[None] | None = None
+        self._has_traces = False  # in the log, of what was wiped while somebody read it
 
     async def run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -129,9 +130,13 @@ class SqliteDatabase:
             jobs, self._waiting = self._waiting, []
             signals: list[Signal] = []
             try:
-                results, signals = await _in_thread(
+                results, signals, self._has_traces = await _in_thread(
                     self._connection,
-                    functools.partial(transact, is_synced=any(job.is_synced for job in jobs)),
+                    functools.partial(
+                        transact,
+                        is_synced=any(job.is_synced for job in jobs),
+                        has_traces=self._has_traces,
+                    ),
                     [job.do for job in jobs],
                     self._clock(),
                 )
@@ -185,7 +190,7 @@ class SqliteDatabase:
             StoreError: The database failed; there may be no room for a second file.
         """
         try:
-            await _in_thread(self._connection, tidy, self._clock())
+            self._has_traces = not await _in_thread(self._connection, tidy, self._clock())
         except (sqlite3.Error, ValueError) as error:
             raise store_error(error) from error
 

@@ -9,6 +9,8 @@ from typing import BinaryIO
 from core.errors import StoreError
 from core.store.shape import NEWEST, OLDER, SQLITE_SERIAL, statements
 
+BUSY_MS = 5000  # for another process to end a transaction; it takes milliseconds
+
 
 def check_there(path: Path) -> None:
     """See that there is a file.
@@ -83,7 +85,7 @@ def prepare_visit(connection: sqlite3.Connection) -> None:
 def prepare_reading(connection: sqlite3.Connection) -> None:
     """Make a connection ready that only looks at a file, whose tables are ready."""
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA query_only = ON")
 
 
@@ -94,7 +96,7 @@ def _configure(connection: sqlite3.Connection) -> int:
         StoreError: They are from a newer one.
     """
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")

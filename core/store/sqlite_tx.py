@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.errors import StoreError
+from core.store.sqlite_file import BUSY_MS
 from core.store.tx import Signal, T, Tx
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class SqliteTx:
     def wipe(self) -> None:
         """Leave no trace of what this transaction deletes: at once in the log, soon in the file.
 
+        While somebody reads what was there before, the log stays until a transaction after that.
+
         SQLite zeroes what is deleted (`secure_delete`), but may leave a copy of a row behind
         where it splits a page (up to 1 in 250 where rows grow, as measured in 2026-11), until
         the whole file is written anew; see `SqliteDatabase.tidy`.
@@ -90,7 +93,8 @@ def transact(
     now: int,
     *,
     is_synced: bool = True,
-) -> tuple[list[Any], list[Signal]]:
+    has_traces: bool = False,
+) -> tuple[list[Any], list[Signal], bool]:
     """Run jobs as one transaction, each in a savepoint of its own.
 
     Args:
@@ -98,25 +102,30 @@ def transact(
         jobs: What is to be done.
         now: Milliseconds since 1970.
         is_synced: It waits for the disk; else a power cut may undo it, and nothing before it.
+        has_traces: The log still holds what was wiped before.
 
     Returns:
-        What each job came to, or the exception that it raised; and what others are to know.
+        What each job came to, or the exception that it raised; what others are to know; and
+        whether the log holds what was wiped.
 
     Raises:
         sqlite3.Error: Nothing of it was done.
     """
     if is_synced:
-        return _transact(connection, jobs, now)
+        return _transact(connection, jobs, now, has_traces)
     connection.execute("PRAGMA synchronous = NORMAL")
     try:
-        return _transact(connection, jobs, now)
+        return _transact(connection, jobs, now, has_traces)
     finally:
         connection.execute("PRAGMA synchronous = FULL")
 
 
 def _transact(
-    connection: sqlite3.Connection, jobs: Sequence[Callable[[Tx], Any]], now: int
-) -> tuple[list[Any], list[Signal]]:
+    connection: sqlite3.Connection,
+    jobs: Sequence[Callable[[Tx], Any]],
+    now: int,
+    has_traces: bool,  # noqa: FBT001 - as above
+) -> tuple[list[Any], list[Signal], bool]:
     transactions = [SqliteTx(connection, now) for _ in jobs]
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -128,12 +137,13 @@ def _transact(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    if any(tx.wipes for tx in transactions):
+    if has_traces or any(tx.wipes for tx in transactions):
         try:
-            _empty_log(connection)
+            has_traces = not _empty_log(connection)
         except sqlite3.Error as error:  # what was committed is; `tidy` tries again
             log.warning("traces of what was deleted stay for now: %s", error)
-    return results, [signal for tx in transactions for signal in tx.signals]
+            has_traces = False
+    return results, [signal for tx in transactions for signal in tx.signals], has_traces
 
 
 def look(connection: sqlite3.Connection, job: Callable[[Tx], T], now: int) -> T:
@@ -145,13 +155,25 @@ def look(connection: sqlite3.Connection, job: Callable[[Tx], T], now: int) -> T:
         connection.execute("ROLLBACK")
 
 
-def _empty_log(connection: sqlite3.Connection) -> None:
-    """Move what is committed into the file itself, and cut the log, which holds what it was."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    """Move what is committed into the file itself, and cut the log, which holds what it was.
+
+    False while somebody reads what was there before: a backup takes its time, and nobody waits.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        [done] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    is_busy, *_ = done
+    return not is_busy
 
 
-def tidy(connection: sqlite3.Connection, now: int) -> None:
-    """Write the file anew if something was wiped and it is time; empty the log."""
+def tidy(connection: sqlite3.Connection, now: int) -> bool:
+    """Write the file anew if something was wiped and it is time; empty the log.
+
+    False if that cannot be done yet.
+    """
     chores = dict(connection.execute("SELECT name, at FROM chore").fetchall())
     [(size,)] = connection.execute(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
@@ -161,7 +183,7 @@ def tidy(connection: sqlite3.Connection, now: int) -> None:
         connection.execute("VACUUM")
         connection.execute("DELETE FROM chore")
         connection.execute("INSERT INTO chore (name, at) VALUES ('rewritten', ?)", (now,))
-    _empty_log(connection)
+    return _empty_log(connection)
 
 
 def _attempt(tx: SqliteTx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401

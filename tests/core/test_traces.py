@@ -6,6 +6,7 @@ import random
 import sqlite3
 import string
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.errors import StoreError
 from core.retention import keep_tidy
 from core.store import DatabaseStore, open_store
 from core.store.sqlite import SqliteDatabase
+from core.store.sqlite_file import BUSY_MS
 from core.store.tx import Tx
 from core.types import Outcome, Voice
 from tests.core.stand_ins import ANN, BOB, GROUP, StandInClock
@@ -143,6 +145,22 @@ async def test_the_file_is_written_anew_when_it_is_worth_it(
     talks.clock.move(HOUR)
     await store.tidy()
     assert await chores() == {"rewritten"}
+
+
+async def test_nobody_waits_for_a_reader(
+    store: DatabaseStore, talks: Talks, tmp_path: Path
+) -> None:
+    """While a backup is made, what is wiped stays in the log; it goes with what is next stored."""
+    await talks.tell(MARK)
+    with closing(sqlite3.connect(tmp_path / "causerie.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM chat").fetchall()
+        async with asyncio.timeout(BUSY_MS / 1000):  # which each would wait
+            await talks.forget()
+            await store.tidy()
+        assert "causerie.db-wal" in traces(tmp_path, MARK)
+    await talks.tell("another")
+    assert traces(tmp_path, MARK) == {}
 
 
 async def test_a_log_that_cannot_be_cut_is_cut_later(
