@@ -31,9 +31,11 @@ RUN python -m compileall -q -x '/(config-.*|lib2to3|site-packages|tests?)/' \
     install -d -o 10001 -g 10001 -m 700 /data
 COPY --from=build /opt/causerie /opt/causerie
 COPY deploy/healthcheck.py /opt/causerie/
+# A file that SQLite writes anew takes as much room once more, which a small /tmp does not have.
 ENV PATH=/opt/causerie/bin:${PATH} \
     HOME=/data \
     DATABASE_URL=sqlite:////data/causerie.db \
+    SQLITE_TMPDIR=/data \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /data
 USER 10001:10001

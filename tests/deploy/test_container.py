@@ -76,6 +76,25 @@ def test_a_container_can_do_nothing(image: Image, tmp_path: Path) -> None:
     assert (data.st_uid, data.st_gid, data.st_mode & 0o777) == (USER, USER, 0o700)
 
 
+def test_a_large_database_is_written_anew(image: Image, tmp_path: Path) -> None:
+    """What SQLite needs for that it puts into the volume: the other place is small."""
+    os.chown(tmp_path, USER, USER)
+    service = services(SQLITE, tmp_path, {})["causerie"]
+    box = contained(service, image, {"data": tmp_path}).box
+    program = (
+        "import sqlite3; c = sqlite3.connect('large.db', isolation_level=None);"
+        "c.execute('CREATE TABLE large AS SELECT zeroblob(70000000)'); c.execute('VACUUM')"
+    )
+    done = subprocess.run(
+        box.command("/opt/causerie/bin/python", "-c", program),
+        env=image.env,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 async def test_a_container_answers_and_ends(image: Image, tmp_path: Path) -> None:
     """By `compose.yaml`: no rights, no place to write but its volume, well, and gone in time."""
     os.chown(tmp_path, USER, USER)
