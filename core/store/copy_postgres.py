@@ -25,6 +25,14 @@ _UNTOLD = frozenset({"chore"})
 _BATCH = 5000
 # Longer than the server takes to notice that whoever copied before was killed.
 _LOCK_MS = 3000
+# A connection that is closed is gone within milliseconds; until then it is asked so often.
+_LOOKS = 10
+_OTHERS = (
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+    f" AND application_name = '{OPTIONS['application_name']}'"
+)
+# Not what a bot has: it does not run.
+_OPTIONS = OPTIONS | {"application_name": "causerie beside"}
 # SQLSTATE, PostgreSQL 16, appendix A: a connection that broke, a server that was shut down.
 _BROKEN = ("08", "57P")
 _PATIENCE = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
@@ -205,7 +213,7 @@ def connect(url: str) -> Connection:
         StoreError: That is not possible; says why, without a password.
     """
     try:
-        connection = psycopg.connect(url, row_factory=dict_row, **OPTIONS)
+        connection = psycopg.connect(url, row_factory=dict_row, **_OPTIONS)
         connection.execute(_PATIENCE)
         connection.commit()
     except psycopg.Error as error:
@@ -233,7 +241,7 @@ def _check_idle(connection: Connection) -> None:
     """See that no process uses the database.
 
     Raises:
-        StoreError: One leads, or answers in a chat, or did so seconds ago.
+        StoreError: One leads, or answers in a chat, or did so seconds ago; or is connected.
     """
     present = _present(connection)
     latest = []
@@ -251,6 +259,12 @@ def _check_idle(connection: Connection) -> None:
             "A causerie runs on the database; end all of them first. What one that was killed had "
             f"in hand is free in {(max(latest) - now) // 1000 + 1} s."
         )
+
+    for _ in range(_LOOKS):
+        if not _number(connection, _OTHERS):
+            return
+        _all(connection, "SELECT pg_sleep(0.1), pg_stat_clear_snapshot()")
+    raise StoreError("A causerie runs on the database; end all of them first.")
 
 
 def _present(connection: Connection) -> set[str]:

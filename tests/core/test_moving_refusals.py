@@ -38,6 +38,16 @@ async def test_nobody_is_in_the_way(full: Path, place: Place, tmp_path: Path, ki
     moving.migrate(where, other, quiet)
 
 
+async def test_who_only_listens_is_in_the_way_too(place: Place, tmp_path: Path) -> None:
+    """A listener behind a webhook leads nothing and holds no chat, but stores what comes in."""
+    where = place("postgres")
+    store = await open_store(where)
+    with pytest.raises(StoreError, match="A causerie runs on the database; end all of them"):
+        await asyncio.to_thread(moving.migrate, where, tmp_path / "other.db", quiet)
+    await store.close()
+    moving.migrate(where, tmp_path / "other.db", quiet)
+
+
 async def test_a_lease_that_has_not_expired_is_respected(full: Path, place: Place) -> None:
     """On PostgreSQL, where others may work; and two do not copy at once."""
     where = place("postgres")
