@@ -1,6 +1,7 @@
 """`causerie backup`, `restore` and `migrate`: everything that is kept, copied and compared."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -139,7 +140,8 @@ def _begun() -> Iterator[Progress]:
 
     for number in _SIGNALS:
         signal.signal(number, heed)
-    with _bar() if sys.stderr.isatty() else nullcontext(_tell) as show:
+    is_watched = sys.stderr and sys.stderr.isatty()  # it may have been closed before the start
+    with _bar() if is_watched else nullcontext(_tell) as show:
 
         def progress(label: str, done: int, total: int) -> None:
             if signals:
@@ -168,5 +170,7 @@ def _bar() -> Iterator[Progress]:
 
 def _tell(label: str, done: int, total: int) -> None:
     if done == 0 and total:
-        sys.stderr.write(f"{label}: {total:,}\n")
-        sys.stderr.flush()
+        try:
+            print(f"{label}: {total:,}", file=sys.stderr, flush=True)  # noqa: T201
+        except OSError:  # what is done counts, though nobody can be told how far it is
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,5 +1,6 @@
 """What commands print: all of it reaches standard output, or it is said that it does not."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ def write(*lines: str) -> None:
         CauserieError: It does not take them: its disk is full, say.
     """
     with mapped():
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        if sys.stdout:  # it may have been closed before the start
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 @contextmanager
@@ -26,11 +28,14 @@ def mapped() -> Iterator[None]:
     Raises:
         GoneError, CauserieError: As `write`.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The terminal's locale may not know a sign, and a file's name may be no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             yield
         finally:
-            if sys.stdout:  # it may have been closed before the start
+            if sys.stdout:
                 sys.stdout.flush()
     except OSError as error:
         # What is still buffered would make Python's exit complain.

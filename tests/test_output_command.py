@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.store import open_store
-from tests.commands import Done, environment
+from tests.commands import Done, causerie, environment
 from tests.crash.program import START_SECONDS
 
 # It has read all it wants before the command begins to print, which Python's start takes long for.
@@ -48,3 +48,18 @@ async def test_a_full_disk_is_said(folder: Path, command: str) -> None:
     done = await shell(folder, f"{command} >/dev/full")
     words = "causerie: Cannot write to standard output: No space left on device.\n"
     assert (done.code, done.err) == (1, words)
+
+
+async def test_a_sign_that_cannot_be_shown_is_spelled(folder: Path) -> None:
+    """What was done is not called a failure for it."""
+    done = await causerie(folder, "backup", "ä\udcff.db", PYTHONIOENCODING="ascii:strict")
+    assert done.out.startswith("\\xe4\\udcff.db holds everything")
+    assert done.code == 0
+
+
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-", ">&- 2>&-", "2> >(true)"])
+async def test_a_backup_needs_nobody_who_watches(folder: Path, where: str) -> None:
+    """It is made, though nobody can be told how far it is."""
+    done = await shell(folder, f"backup backup.db {where}")
+    assert done.code == 0
+    assert (folder / "backup.db").exists()
