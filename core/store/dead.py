@@ -124,13 +124,15 @@ def drop(tx: Tx, ids: Collection[str] | None) -> set[str]:
         The ids of what was found.
     """
     found = _lock(tx, ids)
-    turns = {rows[0]["turn"] for rows in found.turns.values()}
+    heads = [*(rows[0] for rows in found.turns.values()), *found.texts.values()]
     for row in found.texts.values():
-        turns |= {row["turn"]} - {None}
         tx.run("DELETE FROM receipt WHERE turn = ?", -row["id"])
         tx.run("DELETE FROM outbox WHERE id = ?", row["id"])
-    for turn in turns:
-        wipe(tx, tx.all("SELECT id, chat_id FROM inbox WHERE turn = ?", turn))
+    for chat, turn in {(row["chat_id"], row["turn"]) for row in heads}:  # none of a mere notice
+        wipe(
+            tx,
+            tx.all("SELECT id, chat_id FROM inbox WHERE chat_id = ? AND turn = ?", chat, turn),
+        )
     for chat in found.chats:
         tx.run("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
     if found.ids:
