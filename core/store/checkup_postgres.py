@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import StoreError
 from core.finding import Finding, fault, ok, warning
 from core.store.checkup import about_version
-from core.store.copy_postgres import connect, explained
+from core.store.copy_postgres import ENCODING, connect, explained
 from core.store.postgres_connection import Connection
 from core.store.shape import NEWEST
 from core.surroundings import about_clock
@@ -22,6 +22,7 @@ _SETTINGS = """
     SELECT CAST(current_setting('server_version_num') AS INTEGER) / 10000 AS version,
         pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'
             AS is_read_only,
+        current_setting('server_encoding') AS encoding,
         COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE) AS may_create,
         to_regclass('version') IS NOT NULL AND to_regclass('inbox') IS NOT NULL AS has_tables
 """
@@ -76,6 +77,10 @@ def _about_tables(connection: Connection) -> Finding:
     if found["is_read_only"]:
         fix = "name the primary server in DATABASE_URL, not one that follows it"
         return fault("the database can only be read", fix=fix)
+    if found["encoding"] != ENCODING:
+        fix = f"CREATE DATABASE name ENCODING '{ENCODING}' LOCALE 'C' TEMPLATE template0"
+        text = f"the database has the encoding {found['encoding']}, which spoils what people write"
+        return fault(text, fix=f"name one in DATABASE_URL that was made by: {fix}")
     version = _row(connection, _VERSION)["number"] if found["has_tables"] else 0
     if version < NEWEST and not found["may_create"]:
         fix = "as its owner, run: GRANT CREATE ON SCHEMA public TO the user of DATABASE_URL"

@@ -10,6 +10,7 @@ import pytest
 from core.errors import StoreError
 from core.store import moving, open_store
 from core.store.beside import beside
+from core.store.checkup_postgres import about_postgres
 from core.store.postgres_connection import SERIAL
 from core.store.schema import MIGRATIONS
 from core.store.shape import statements
@@ -17,6 +18,7 @@ from tests.core.contents import contents, execute
 from tests.core.places import KINDS, Kind, Place, make, quiet
 from tests.core.storing import put
 from tests.core.test_migration import earlier
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,6 +170,24 @@ def test_another_programs_tables_are_left_alone(full: Path, place: Place) -> Non
     with pytest.raises(StoreError, match="nothing in the database"):
         moving.backup(place("postgres"), full.parent / "backup.db", quiet)
     assert not (full.parent / "backup.db").exists()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_an_encoding_that_spoils_words_is_refused(
+    full: Path, postgres_server: PostgresServer, encoding: str
+) -> None:
+    """Before anything is written, and by the doctor; what it is to be is said."""
+    name = f"in_{encoding.lower()}"
+    how = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+    postgres_server.admin(f"CREATE DATABASE {name} {how}")
+    try:
+        with pytest.raises(StoreError, match=f"has the encoding {encoding}; .* with UTF8"):
+            moving.migrate(full, postgres_server.url(name), quiet)
+        *_, found = about_postgres(postgres_server.url(name))
+        assert (found.level, encoding in found.text) == ("fault", True)
+        assert "ENCODING 'UTF8'" in found.fix
+    finally:
+        postgres_server.drop(name)
 
 
 def test_a_database_is_not_copied_into_itself(full: Path) -> None:
