@@ -11,7 +11,7 @@ from core.store.tx import Database, Tx
 
 log = logging.getLogger(__name__)
 
-# A leader that is gone, or cut off, is followed by another within so many seconds.
+# A leader that is gone, or cut off, leads for so long; another looks every RENEW_SECONDS.
 LEAD_SECONDS = 5.0
 RENEW_SECONDS = 1.0
 LEAVE_SECONDS = 1.0
