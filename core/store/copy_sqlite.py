@@ -12,7 +12,7 @@ from core.errors import StoreError
 from core.store.copying import Progress, Query, Values
 from core.store.shape import NEWEST, SQLITE_SERIAL, Table, statements, tables
 from core.store.sqlite import now
-from core.store.sqlite_file import check_there, has_tables, lock_file
+from core.store.sqlite_file import check_there, has_tables, lock_file, part_of
 
 # What a file has whoever does not look after it; nothing of somebody's words is in them.
 _UNTOLD = frozenset({"chore"})
@@ -277,7 +277,7 @@ def _partial(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: Another process writes there.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = part_of(path)
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,6 +26,11 @@ def check_there(path: Path) -> None:
         raise StoreError(f"There is no database {path}.")
 
 
+def part_of(path: Path) -> Path:
+    """Return where a copy is written that is to take a file's place once it is complete."""
+    return path.with_name(f"{path.name}.part")
+
+
 def lock_file(path: Path) -> BinaryIO:
     """Keep other processes from running on a file, until what this returns is closed.
 
@@ -33,10 +38,12 @@ def lock_file(path: Path) -> BinaryIO:
         StoreError: One does.
         OSError: There is nowhere to say so, or the file system knows no locks.
     """
-    name = f"{os.path.realpath(path)}.lock"  # the same by whatever link it is reached
-    lock = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), "wb")
+    real = Path(os.path.realpath(path))  # the same by whatever link it is reached
+    lock = os.fdopen(os.open(f"{real}.lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Left by a copy that was killed, it would hold words that nobody deletes.
+        part_of(real).unlink(missing_ok=True)
     except BlockingIOError as error:
         lock.close()
         raise StoreError(f"Another causerie is running on {path}; end it first.") from error

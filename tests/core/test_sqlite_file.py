@@ -87,6 +87,14 @@ async def test_a_link_leads_to_the_same_lock(path: Path) -> None:
     await (await open_store(link)).close()
 
 
+async def test_what_a_killed_copy_left_is_deleted(path: Path) -> None:
+    """By whoever owns the file next: it holds words that `/forget` does not reach."""
+    part = path.with_name("causerie.db.part")
+    write(part, b"words")
+    await (await open_store(path)).close()
+    assert not part.exists()
+
+
 async def test_a_file_system_without_locks_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
