@@ -56,7 +56,7 @@ def add_command(commands: "Commands") -> None:
 
 def _id(text: str) -> str:
     name = text.lower()
-    if name != ALL and not re.fullmatch("[mt][0-9]+", name):
+    if name != ALL and not re.fullmatch("[mt][0-9]{1,19}", name):
         raise argparse.ArgumentTypeError(f"should be such as m12, t12 or {ALL}, not {text!r}")
     return name
 

@@ -251,6 +251,7 @@ async def test_a_disk_that_is_full_is_said(full: Path) -> None:
         (["restore", "letter.txt"], 1, "file is not a database"),
         (["dead", "retry"], 2, "the following arguments are required: ID"),
         (["dead", "drop", "12"], 2, "should be such as m12, t12 or all, not '12'"),
+        (["dead", "drop", f"m{'1' * 5000}"], 2, "should be such as m12, t12 or all"),
         (["dead", "retry", "m12"], 1, "nothing that was given up is called m12"),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
