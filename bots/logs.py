@@ -12,22 +12,8 @@ from core import tracing
 
 log = logging.getLogger(__name__)
 
-# SDKs log URLs, and a platform's URLs may carry its token.
-_LOUD = (
-    "aiohttp",
-    "aiosqlite",
-    "asyncio",
-    "discord",
-    "httpcore",
-    "httpx",
-    "httpx2",
-    "openai",
-    "opentelemetry",
-    "telegram",
-    "urllib3",
-)
-
-
+# Whose lines count from LOG_LEVEL on. Others log URLs, which may carry a token, or what they send.
+_OURS = ("bots", "causerie", "core")
 _OF_WORK = ("chat", "turn", "trace")
 
 
@@ -85,16 +71,16 @@ def configure(*, level: str, as_json: bool, secrets: Sequence[str]) -> None:
     """Log to standard error, also what nobody caught.
 
     Args:
-        level: Of our own loggers; the SDKs' stay at WARNING, lest they log what people say.
+        level: Of our own loggers; all others stay at WARNING, lest they log what people say.
         as_json: One JSON object per line instead of text.
         secrets: Strings that are replaced by `***` wherever they occur, in tracebacks too.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Work())
     handler.setFormatter(_Json(secrets) if as_json else _Text(secrets))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_of_thread
 

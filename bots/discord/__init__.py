@@ -7,8 +7,7 @@ import discord
 # It says so at every start, about voice channels, which nothing here uses.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 # At DEBUG the SDK logs what people write.
-_log = logging.getLogger("discord")
-_log.setLevel(max(_log.level, logging.INFO))
+logging.getLogger("discord").setLevel(logging.WARNING)
 # Our own log says that a connection is gone and when it is back.
 logging.getLogger("discord.client").addFilter(
     lambda record: not str(record.msg).startswith("Attempting a reconnect")

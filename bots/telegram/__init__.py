@@ -8,7 +8,7 @@ import sys
 # only if told so before it makes one (python-telegram-bot 22.8, telegram/_utils/datetime.py).
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 # At DEBUG the SDK logs its URLs, which hold the token, and what people write.
-logging.getLogger("telegram").setLevel(logging.INFO)
+logging.getLogger("telegram").setLevel(logging.WARNING)
 # Where click and rich happen to be installed, httpx, below the SDK, would load its command line
 # with them (4 MB). None is Python's word for a module that cannot be imported, which httpx
 # allows for (0.28, httpx/__init__.py).

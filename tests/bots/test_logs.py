@@ -17,6 +17,7 @@ from core.models import Price
 from core.protocols import Store
 from core.store import open_store
 from core.tracing import open_tracing
+from tests import leaks
 from tests.core.house import House
 from tests.core.stand_ins import CHAT, GROUP
 from tests.servers.openai import OpenAIServer, rate_limited
@@ -28,10 +29,12 @@ PRICE = Price(input=10_000_000, cached=1_000_000, written=10_000_000, output=30_
 @pytest.fixture(autouse=True)
 def _log() -> Iterator[None]:
     """Let the log be as it was, afterwards."""
-    before = logging.root.handlers[:], logging.root.level
+    loggers = [logging.root, *map(logging.getLogger, leaks.OURS)]
+    handlers, levels = logging.root.handlers[:], [logger.level for logger in loggers]
     yield
-    logging.root.handlers[:], level = before
-    logging.root.setLevel(level)
+    logging.root.handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture
@@ -120,6 +123,17 @@ async def test_what_is_not_about_a_turn_says_none(
     failed = [li for li in _lines(capsys.readouterr().err) if "database failed" in li["event"]]
     assert failed
     assert not any("turn" in line for line in failed)
+
+
+@pytest.mark.parametrize("name", ["faster_whisper", "markdown_it", "psycopg", "telegram.Bot"])
+def test_others_only_warn(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """However much our own loggers say; what SDKs send and where to is for no log."""
+    logs.configure(level="DEBUG", as_json=True, secrets=[])
+    logging.getLogger(name).info("https://api.example/bot7:token/sendMessage")
+    logging.getLogger(name).warning("it is slow")
+    logging.getLogger("core.relay").debug("turn begins")
+    events = [line["event"] for line in _lines(capsys.readouterr().err)]
+    assert events == ["it is slow", "turn begins"]
 
 
 async def test_text_is_as_it_was(
