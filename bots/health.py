@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from http import HTTPStatus
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from bots.web import serve_http
 from core import metrics
@@ -110,7 +110,9 @@ class Health:
     async def _metrics(self, _: web.Request) -> web.Response:
         if time.monotonic() >= self._asked_at + DEPTH_SECONDS:
             await self._check_store()
-        return web.Response(body=metrics.exposed(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        # The version that every scraper reads; to some a later one is an unknown format.
+        kind = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        return web.Response(body=metrics.exposed(), headers=kind)
 
     async def _check_store(self) -> str:
         """Ask what waits in the store, which has to answer soon; say what is wrong."""

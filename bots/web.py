@@ -1,14 +1,22 @@
 """A small HTTP server of our own: for what a platform or a monitor asks us."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import SettingsError
 
 # Longer than any of our answers takes; a reverse proxy has then sent its last requests elsewhere.
 DRAIN_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+# What is no HTTP gets a 400. Whoever sends it shall not fill the log, nor write into it.
+log.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+)
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +42,7 @@ async def serve_http(
     """
     application = web.Application(client_max_size=largest)
     application.add_routes(list(routes))
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=drain)
+    runner = web.AppRunner(application, access_log=None, logger=log, shutdown_timeout=drain)
     await runner.setup()
     host, _, port = address.rpartition(":")
     try:

@@ -1,6 +1,7 @@
 """What a monitor is told: that we live, that we are ready, how we run; and where it may ask."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -186,12 +187,29 @@ async def test_a_scrape_asks_the_store_rarely(fault: Faulty) -> None:
     async with served(opened(fault)) as session:
         for _ in range(3):
             async with session.get("/metrics") as answer:
-                assert answer.headers["Content-Type"].startswith("text/plain; version=")
+                assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4;")
                 numbers = Numbers(await answer.text())
     assert fault.calls == ["depth"]
     assert numbers("queue_messages") == numbers("outbox_messages") == 0
     assert numbers("info") == 1
     assert numbers("uptime_seconds") > 0
+
+
+async def test_what_is_no_http_stays_out_of_the_log(
+    fault: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever knocks gets a 400, and can neither fill the log nor write into it."""
+    async with served(opened(fault)) as session:
+        async with session.get("/healthz") as answer:
+            host, port = answer.url.host, answer.url.port
+        for line in ("GET / HTTP/1.1\r\nNo header\r\n\r\n", f"GET /{'x' * 20_000} HTTP/1.1\r\n"):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(line.encode())
+            assert b" 400 " in await reader.readline()
+            writer.close()
+        async with session.get("/healthz") as answer:
+            assert answer.status == 200
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_a_port_that_is_taken(fault: Faulty, caplog: pytest.LogCaptureFixture) -> None:
