@@ -105,8 +105,7 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
             "serving roles=%s bots=%s models=%s", ",".join(sorted(roles)), ",".join(bots), models
         )
         heap.settle()
-        with health.started():
-            await _run(listening, working, hang_up=store.hang_up)
+        await _run(listening, working, health=health, hang_up=store.hang_up)
 
 
 async def _open_health(chosen: BotSettings, store: Store, stack: AsyncExitStack) -> Health:
@@ -266,12 +265,17 @@ def _advise_of_ends(names: Sequence[str], setting: str) -> None:
 
 
 async def _run(
-    listening: Iterable[_Task], working: Iterable[_Task], *, hang_up: Callable[[], None]
+    listening: Iterable[_Task],
+    working: Iterable[_Task],
+    *,
+    health: Health,
+    hang_up: Callable[[], None],
 ) -> None:
     """Serve until cancelled, or until a bot has nothing more to hear; end in good order."""
     groups = [[asyncio.create_task(task) for task in tasks] for tasks in (listening, working)]
     try:
-        await asyncio.wait(chain(*groups), return_when=asyncio.FIRST_COMPLETED)
+        with health.started():
+            await asyncio.wait(chain(*groups), return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.info("ending")
         hanging_up = asyncio.get_running_loop().call_later(PATIENT_SECONDS, hang_up)

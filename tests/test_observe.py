@@ -146,6 +146,31 @@ async def test_a_bot_that_hears_nothing_is_not_ready(tmp_path: Path) -> None:
         await ready(session)
 
 
+async def test_what_ends_is_not_ready(tmp_path: Path) -> None:
+    """From the signal on, also while what platforms have begun to post is waited for."""
+    telegram = Telegram(listeners=1)
+    async with World(tmp_path, telegram, HEALTH_LISTEN=free_address()) as world:
+        world.is_measured = True
+        url = f"http://{world.settings['HEALTH_LISTEN']}"
+        async with served(world) as program, aiohttp.ClientSession(url) as session:
+            await ready(session)
+            webhook = telegram.server.updates.webhook or {}
+            host, _, port = telegram.addresses[0].partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = (
+                f"POST /telegram/causerie HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n"
+                f"X-Telegram-Bot-Api-Secret-Token: {webhook['secret_token']}\r\n"
+                "Expect: 100-continue\r\n\r\n"
+            )
+            writer.write(head.encode())
+            assert b"100" in await reader.readline()
+            program.send(signal.SIGTERM)
+            found = await ready(session, is_ready=False)
+            assert found["checks"]["process"] == "starts or ends"
+            writer.close()
+            assert await program.wait() == 0
+
+
 async def test_a_default_port_that_is_taken_is_no_hindrance(tmp_path: Path) -> None:
     """A second process on a machine serves all the same; a warning says what is missing."""
     async with World(tmp_path, Telegram(), HEALTH_LISTEN="") as world:
