@@ -4,10 +4,17 @@ from collections.abc import AsyncGenerator, Mapping
 
 from bots import permissions
 from bots.settings import BotSettings
+from core.env_file import misnamed
 from core.finding import Finding, ok, warning
 
 _TOKEN = "_bot_token"  # noqa: S105 - how the fields that hold one end
 _ASK_ID = "send /id to the bot and put what it answers into OWNERS"
+
+
+async def check_names(chosen: BotSettings) -> AsyncGenerator[Finding]:
+    """Say what was meant as a setting and does not count as one."""
+    for name, meant in misnamed(type(chosen).model_fields, chosen.model_fields_set):
+        yield warning(f"{name} is no setting, so it does not count", fix=f"write it as {meant}")
 
 
 async def check_platforms(chosen: BotSettings) -> AsyncGenerator[Finding]:

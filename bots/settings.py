@@ -40,15 +40,15 @@ _WEBHOOK = "should look like https://bot.example.org/telegram"
 
 
 def _check_address(value: str) -> str:
-    host, _, port = value.strip().rpartition(":")
+    host, _, port = value.rpartition(":")
     is_host = re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", host, re.ASCII)
     if not is_host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise ValueError("should look like 127.0.0.1:8443")
-    return value.strip()
+    return value
 
 
 def _check_listen(value: str) -> str:
-    if value.strip().lower() == "off":
+    if value.lower() == "off":
         return "off"
     try:
         return _check_address(value)
@@ -57,7 +57,7 @@ def _check_listen(value: str) -> str:
 
 
 def _check_webhook(value: str) -> str:
-    parts = _split(value.strip())
+    parts = _split(value)
     if parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:
         raise ValueError(_WEBHOOK)
     if not _WEBHOOK_PATH.fullmatch(parts.path):

@@ -54,6 +54,7 @@ def _checks(chosen: BotSettings) -> "dict[str, doctor.Check]":
     from core.surroundings import check_disk, check_fonts  # noqa: PLC0415 - only for this
 
     checks: dict[str, doctor.Check] = {
+        "settings": checkup.check_names,
         "platforms": checkup.check_platforms,
         "access": checkup.check_access,
         "files": checkup.check_files,

@@ -15,10 +15,11 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core import table
+from core import env_file, table
 from core.errors import SettingsError
 from core.money import Scope, Span, Unit
 from core.provider import OPENAI_URL
@@ -39,6 +40,8 @@ _POSTGRES = (
 )
 # A further @ is one of the password's, of which the server would be told the rest as its name.
 _POSTGRES_URL = re.compile(r"\w+://([^@/]*@)?[^@?]*(\?.*)?")
+# Visible ASCII, all that a header takes; quotes were meant for a shell.
+_KEY = re.compile(r"[!#-&(-~]+")
 
 
 def _split(value: object) -> object:
@@ -75,15 +78,14 @@ def _check_postgres(value: str) -> None:
 
 
 def _check_key(value: SecretStr) -> SecretStr:
-    key = value.get_secret_value().strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    if not _KEY.fullmatch(value.get_secret_value()):
         raise ValueError("should be a key as its provider shows it; copy it anew")
-    return SecretStr(key)
+    return value
 
 
 def _micro(value: object) -> object:
     try:
-        amount = Decimal(str(value).strip().removeprefix("$"))
+        amount = Decimal(str(value).removeprefix("$"))
     except InvalidOperation:
         raise ValueError("should be a number of dollars, such as 0.50") from None
     if not amount.is_finite() or not 0 <= amount <= MOST_DOLLARS:
@@ -107,6 +109,7 @@ def _upper(value: object) -> object:
 # What no HTTP header takes would come out as a mysterious failure of every call.
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Mode = Annotated[Literal["pairing", "open", "closed"], BeforeValidator(_lower)]
+Format = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 # In micro-dollars, from a number of dollars.
 Dollars = Annotated[int, BeforeValidator(_micro)]
@@ -122,7 +125,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+        env_file=env_file.NAME, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
     )
 
     openai_api_key: Key | None = Field(
@@ -237,18 +240,28 @@ class Settings(BaseSettings):
     )
     http_proxy_openai: Url | None = Field(None, description="proxy for the model server only")
     log_level: Level = Field("INFO", description="how much is logged")
-    log_format: Literal["text", "json"] | None = Field(
+    log_format: Format | None = Field(
         None, description="`text` or `json`; empty: text on a terminal"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Leave out white space around values, which quotes keep and copying adds."""
+        return {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in values.items()
+        }
 
     @field_validator("owners", "allowed")
     @classmethod
     def _check_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
+        names = tuple(name.lower() for name in value)
+        for name in names:
             platform, _, number = name.partition(":")
             if not platform.isalpha() or not number.removeprefix("-").isdigit():
                 raise ValueError("each should look like platform:123456789, as /id shows it")
-        return value
+        return names
 
     @field_validator("near_limit")
     @classmethod
@@ -359,9 +372,8 @@ def load(kind: type[S], **overrides: Any) -> S:  # noqa: ANN401 - any field
             Values are not repeated: they may be secrets.
     """
     try:
-        file = overrides.get("_env_file", ".env")
-        if file and Path(file).is_dir():
-            raise IsADirectoryError(file)  # which would be taken for none
+        if file := overrides.get("_env_file", env_file.NAME):
+            env_file.check(Path(file))
         return kind(**overrides)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(".env: should be a readable file in UTF-8") from error

@@ -47,13 +47,16 @@ async def test_everything_is_looked_at(
         DISCORD_API_URL=discord_server.url,
         OPENAI_API_KEY=openai_server.key if is_key_good else "sk-wrong-0123456789",
         OPENAI_BASE_URL=openai_server.url,
+        OWNER="telegram:1",
     )
     assert code == (0 if is_key_good else 1), text
     subjects = {line[9:].split()[0] for line in text.splitlines() if line[:1] in "owf" and line}
     # A key that both use is told of once.
-    expected = {"platforms", "access", "telegram", "discord", "chat", "prices"}
+    expected = {"settings", "platforms", "access", "telegram", "discord", "chat", "prices"}
     expected |= {"database", "disk", "clock", "proxies", "fonts"}
     assert subjects == expected | ({"speech"} if is_key_good else set())
+    assert "OWNER is no setting, so it does not count" in text
+    assert "fix: write it as OWNERS" in text
     assert "sk-wrong" not in text
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.env_file import misnamed
 from core.errors import SettingsError
 from core.settings import CHAT_MODELS, SPEECH_MODELS, Settings, load
 
@@ -48,14 +49,20 @@ def test_env_file_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_spelling_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Case does not matter where it says nothing, nor white space around a key."""
+    """Case does not matter where it says nothing, nor white space around a value."""
     monkeypatch.setenv("OPENAI_API_KEY", " sk-1\n")
-    monkeypatch.setenv("ACCESS", "Open")
-    monkeypatch.setenv("LOG_LEVEL", "debug")
+    monkeypatch.setenv("OPENAI_BASE_URL", " http://127.0.0.1:1/v1 ")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///a.db ")
+    monkeypatch.setenv("OWNERS", "Desk:1 ")
+    monkeypatch.setenv("ACCESS", " Open ")
+    monkeypatch.setenv("LOG_LEVEL", "debug\r")
+    monkeypatch.setenv("LOG_FORMAT", "JSON ")
     found = load(Settings)
     assert found.openai_api_key
     assert found.openai_api_key.get_secret_value() == "sk-1"
-    assert (found.access, found.log_level) == ("open", "DEBUG")
+    assert found.openai_base_url == "http://127.0.0.1:1/v1"
+    assert (found.database, found.owners) == (Path("a.db"), ("desk:1",))
+    assert (found.access, found.log_level, found.log_format) == ("open", "DEBUG", "json")
 
 
 @pytest.mark.parametrize("name", ["speech_api_key", "speech_base_url"])
@@ -99,6 +106,7 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("DATABASE_URL", "postgres://u:s3cret\udc80@h/x", "should look like postgresql://"),
         ("OPENAI_API_KEY", "s3cret-k\u00e4se", "should be a key as its provider shows it"),
         ("OPENAI_API_KEY", "  ", "should be a key as its provider shows it"),
+        ("OPENAI_API_KEY", '"s3cret"', "should be a key as its provider shows it"),
         ("SPEECH_API_KEY", "two s3cret", "should be a key as its provider shows it"),
         ("ACCESS", "s3cret", "input should be 'pairing', 'open' or 'closed'"),
         ("OWNERS", "desk:1,123456:s3cret", "each should look like platform:123456789"),
@@ -202,6 +210,35 @@ def test_an_env_file_that_cannot_be_read_is_told() -> None:
     Path(".env").write_bytes(b"OPENAI_API_KEY=\xff\xfe")
     with pytest.raises(SettingsError, match=r"^\.env: should be a readable file in UTF-8$"):
         load(Settings)
+
+
+@pytest.mark.parametrize("line", ['OPENAI_API_KEY="s3cret', "OPENAI_API_KEY='s3cret' x"])
+def test_a_line_that_cannot_be_read_is_told(line: str) -> None:
+    """By its number: left out in silence, it would have the wrong thing run."""
+    Path(".env").write_text(f"# Keys\n\n{line}\nACCESS=open\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^\.env: line [123] should look like NAME=") as told:
+        load(Settings)
+    assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("first", ["\ufeff", "export "])
+def test_an_env_file_of_other_programs(first: str) -> None:
+    """Editors begin it with a mark, shells with a word, and lines end in several ways."""
+    text = f"{first}ACCESS=open # for now\r\nLOG_LEVEL = 'debug'\r\n"
+    Path(".env").write_bytes(text.encode())
+    found = load(Settings)
+    assert (found.access, found.log_level) == ("open", "DEBUG")
+
+
+def test_a_name_that_is_almost_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told with the one that was meant, unless that has a value, or it is somebody else's."""
+    Path(".env").write_text("CHATMODEL=a\nOWNER=desk:1\nCOMPOSE_FILE=b\n", encoding="utf-8")
+    monkeypatch.setenv("LOGLEVEL", "debug")
+    found = load(Settings, owners="desk:2")
+    assert list(misnamed(type(found).model_fields, found.model_fields_set)) == [
+        ("CHATMODEL", "CHAT_MODEL"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+    ]
 
 
 def test_an_env_file_that_is_a_folder_is_told() -> None:
