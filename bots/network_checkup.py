@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from bots.proxies import is_own_machine, system_proxy
 from bots.settings import BotSettings
 from core.finding import Finding, fault, host, ok, warning
 from core.provider import OPENAI_URL
+from core.proxies import is_exempt, is_own_machine, system_proxy, variable
 from core.surroundings import about_clock
 
 CONNECT_SECONDS = 2.0
@@ -32,8 +31,8 @@ class _Side:
         name: As the doctor calls it.
         url: Its root.
         proxy: What stands between; None for nothing.
-        source: The setting, or the variable of the environment, that names the proxy, or keeps
-            one from being used; empty for neither.
+        source: The setting, or the variable of the environment, that names the proxy, or something
+            that is none, or keeps one from being used; empty for neither.
     """
 
     name: str
@@ -102,35 +101,27 @@ def _side(name: str, url: str, own: tuple[str, str | None]) -> _Side:
     setting, proxy = own
     if proxy:
         return _Side(name=name, url=url, proxy=proxy, source=setting)
-    if proxy := system_proxy(url):
-        return _Side(name=name, url=url, proxy=proxy, source=_variable(url))
-    is_named = bool(getproxies().get(urlsplit(url).scheme)) and not is_own_machine(url)
-    source = "NO_PROXY" if is_named and proxy_bypass(urlsplit(url).hostname or "") else ""
-    return _Side(name=name, url=url, proxy=None, source=source)
-
-
-def _variable(url: str) -> str:
-    return f"{urlsplit(url).scheme}_proxy".upper()
+    named = "" if is_own_machine(url) else variable(url)
+    if named and is_exempt(url):
+        named = "NO_PROXY"
+    return _Side(name=name, url=url, proxy=system_proxy(url), source=named)
 
 
 def _about_unfit(sides: Sequence[_Side]) -> list[Finding]:
     """Say which variables of the environment name something that we cannot use."""
-    proxies: Mapping[str, str] = getproxies()
-    direct = [side for side in sides if not (side.proxy or side.source)]
-    schemes = {urlsplit(side.url).scheme for side in direct if not is_own_machine(side.url)}
+    unfit = {side.source for side in sides if not side.proxy} - {"", "NO_PROXY"}
     return [
         warning(
-            f"{scheme.upper()}_PROXY names no HTTP proxy, so it is left out",
-            fix="write it as http://host:port",
+            f"{source} names no HTTP proxy, so it is left out", fix="write it as http://host:port"
         )
-        for scheme in sorted(schemes & proxies.keys())
+        for source in sorted(unfit)
     ]
 
 
 async def _about(proxy: str | None, source: str, names: Sequence[str]) -> Finding:
     who = " and ".join(names)
     if not proxy:
-        return ok(f"none for {who}{f', as {source} says' if source else ''}")
+        return ok(f"none for {who}{', as NO_PROXY says' if source == 'NO_PROXY' else ''}")
     name = host(proxy) or "what it names"
     if await _is_there(proxy):
         return ok(f"{name} for {who} ({source})")

@@ -5,14 +5,13 @@ client is opened.
 """
 
 import asyncio
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from core import sdk
 from core.errors import ContextLengthError, ModelError, ModelSetupError
+from core.proxies import system_proxy
 
 if TYPE_CHECKING:
     import httpx2
@@ -179,8 +178,7 @@ def open_client(
     Args:
         key: The server's key; None where it wants none.
         base_url: Root of the API, ending in /v1 as a rule; None for OpenAI's own.
-        proxy: URL of an HTTP proxy for everything; None: as the environment says
-            (HTTPS_PROXY, NO_PROXY), and none at all for this machine itself.
+        proxy: URL of an HTTP proxy for everything; None means the one the system names, if any.
         read_seconds: Longest silence of the server before the call fails.
     """
     sdk.load()
@@ -197,8 +195,9 @@ def open_client(
             limits=httpx2.Limits(
                 max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
             ),
-            proxy=proxy,
-            trust_env=not _is_local(url),
+            proxy=proxy or system_proxy(url),
+            verify=httpx2.create_ssl_context(),
+            trust_env=False,  # which knows other rules for proxies
         ),
     )
     if base_url:
@@ -369,11 +368,3 @@ def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 - httpx2 is not 
         except (TypeError, ValueError):
             continue
     return None
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

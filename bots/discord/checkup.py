@@ -14,10 +14,10 @@ import discord
 from bots.discord import invite
 from bots.discord.incoming import MALFORMED
 from bots.discord.starts import Terms
-from bots.proxies import system_proxy
 from bots.settings import BotSettings
 from bots.shards import Shards
 from core.finding import Finding, Way, fault, host, ok, warning
+from core.proxies import system_proxy
 
 # Two rounds of them fit into the doctor's patience.
 SECONDS = 4.5

@@ -16,8 +16,8 @@ import yarl
 from bots.discord.incoming import MALFORMED
 from bots.discord.listening import Listening
 from bots.discord.starts import Starts, UsedUpError
-from bots.proxies import system_proxy
 from core.errors import DeliveryError, SettingsError
+from core.proxies import system_proxy
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ import aiohttp
 import discord
 
 from bots.discord.buckets import LONGEST_SECONDS, PAUSED, PER_SECOND, Limits, Route
-from bots.proxies import system_proxy
 from core import metrics
 from core.errors import DeliveryError, FetchError
+from core.proxies import system_proxy
 from core.types import File
 
 log = logging.getLogger(__name__)

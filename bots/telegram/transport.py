@@ -11,9 +11,9 @@ import aiohttp
 import telegram
 from telegram.request import BaseRequest, RequestData
 
-from bots.proxies import system_proxy
 from bots.telegram.payload import parse
 from core import metrics
+from core.proxies import system_proxy
 
 # More than answers are likely to run at once, and the long poll.
 CONNECTIONS = 256

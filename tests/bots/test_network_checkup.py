@@ -101,6 +101,19 @@ async def test_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert discord.text == "none for discord"
 
 
+async def test_the_model_server_has_no_rules_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of its proxy is what it is reached by."""
+    async with listening() as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+        found = await proxies(openai_base_url="http://a.example/v1")
+        found += await proxies(openai_base_url="http://10.0.0.1/v1")
+    assert [f"{finding.level}: {finding.text}" for finding in found] == [
+        f"ok: {proxy} for chat (ALL_PROXY)",
+        "ok: none for chat, as NO_PROXY says",
+    ]
+
+
 async def test_nobody_is_talked_to() -> None:
     """Then there is nothing to say."""
     assert await proxies() == []
