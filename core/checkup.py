@@ -161,7 +161,7 @@ async def _about_server(
 def _fault_of(server: Server, failure: Failure) -> Finding:
     way = server.way
     if failure.cause == "unreachable":
-        return way.unreachable()
+        return way.unreachable("no answer in time" if failure.is_silent else failure.reason)
     if failure.cause == "quota":
         fix = "add credit at its provider, or raise the limit of the project that it belongs to"
         return fault(f"{way.host} says that {server.key_setting} has no credit left", fix=fix)

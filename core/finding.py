@@ -6,6 +6,20 @@ from urllib.parse import urlsplit
 
 Level = Literal["ok", "warning", "fault"]
 
+# Kinds of error of aiohttp, through which all servers are reached (3.14, client_exceptions.py).
+_UNTRUSTED = "ClientConnectorCertificateError"
+_REASONS = {
+    _UNTRUSTED: "its certificate is not trusted",
+    "ClientConnectorDNSError": "its name is not known",
+    "ClientConnectorError": "no connection",
+    "ClientConnectorSSLError": "it speaks no TLS",
+    "ClientHttpProxyError": "the proxy refuses",
+    "ClientProxyConnectionError": "no connection to the proxy",
+    "ClientResponseError": "it speaks no HTTP",
+    "ConnectionTimeoutError": "no answer in time",
+    "ServerDisconnectedError": "it hangs up",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -64,13 +78,16 @@ class Way:
         """Say that nothing answers there.
 
         Args:
-            reason: The kind of error; empty if there is nothing to tell.
+            reason: The kind of error, or what is wrong; empty if there is nothing to tell.
         """
-        said = f" ({reason})" if reason else ""
-        return fault(
-            f"{self.host} cannot be reached{said}",
-            fix=self._fix("see that a server runs there and that this machine may talk to it"),
-        )
+        said = f" ({_REASONS.get(reason, reason)})" if reason else ""
+        fix = self._fix("see that a server runs there and that this machine may talk to it")
+        if reason == _UNTRUSTED:
+            fix = (
+                "if this machine's clock is right (see below), name a file with the certificate "
+                "of who signed it in SSL_CERT_FILE, in the environment"
+            )
+        return fault(f"{self.host} cannot be reached{said}", fix=fix)
 
     def ailing(self, answer: str = "") -> Finding:
         """Say that the server is there but does not serve.

@@ -144,6 +144,7 @@ class Failure:
         status: Of the response; None when there was none.
         code: The server's name for it, for the log.
         is_silent: The server kept the connection and said nothing, as long as we waited for it.
+        reason: Kind of error, where there was no answer.
     """
 
     cause: Cause
@@ -152,6 +153,7 @@ class Failure:
     status: int | None = None
     code: str = ""
     is_silent: bool = False
+    reason: str = ""
 
     @property
     def is_transient(self) -> bool:
@@ -283,9 +285,19 @@ def failure_of(error: Exception) -> Failure:
                 isinstance(each, (httpx2.ReadTimeout, TimeoutError))
                 for each in (error, error.__cause__)
             )
-            return Failure(cause="unreachable", is_silent=is_silent)
+            return Failure(cause="unreachable", is_silent=is_silent, reason=_reason(error))
         case _:
             return Failure(cause="unclear")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the kind of the error that the SDK found in its way."""
+    import aiohttp  # noqa: PLC0415 - as in call_errors
+
+    found: BaseException | None = error
+    while found and not isinstance(found, aiohttp.ClientError):
+        found = found.__cause__
+    return type(found).__name__ if found else ""
 
 
 def read_error(body: object, *, status: int | None) -> Failure:

@@ -69,7 +69,7 @@ async def test_the_real_one_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, NOWHERE)
     monkeypatch.setattr(discord.http.Route, "BASE", "https://discord.com/api/v10")
     (found,) = await finds(check_discord, discord_bot_token="x")
-    assert found.text == "discord.com cannot be reached (ClientProxyConnectionError)"
+    assert found.text == "discord.com cannot be reached (no connection to the proxy)"
     assert "set HTTP_PROXY_DISCORD to a proxy that reaches it" in found.fix
 
 
@@ -96,7 +96,7 @@ async def test_another_server(server: DiscordServer, openai_server: OpenAIServer
         (
             lambda s: s.drop_next("get_current_user", times=9),
             "fault",
-            "Disconnected",
+            "it hangs up",
             "DISCORD_API_URL",
         ),
     ],

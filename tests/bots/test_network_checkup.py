@@ -2,19 +2,25 @@
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from bots import network_checkup
+from bots.discord.checkup import check_discord
 from bots.settings import BotSettings
+from bots.telegram.checkup import check_telegram
 from core import settings
+from core.checkup import check_chat
 from core.finding import Finding
 from tests.ports import free_port
 
+SELF_SIGNED = Path(__file__).parents[1] / "data" / "self_signed.pem"
 TOKENS = {"telegram_bot_token": "7:x", "discord_bot_token": "x", "openai_api_key": "sk-x"}
 
 
@@ -47,7 +53,9 @@ async def listening() -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def telling(*, ahead: float, asked: list[web.Request] | None = None) -> AsyncIterator[str]:
+async def telling(
+    *, ahead: float, asked: list[web.Request] | None = None, is_encrypted: bool = False
+) -> AsyncIterator[str]:
     """Be a server whose clock is so many seconds ahead; yield its root."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -60,8 +68,12 @@ async def telling(*, ahead: float, asked: list[web.Request] | None = None) -> As
     app.router.add_get("/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    context = None
+    if is_encrypted:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(SELF_SIGNED)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield f"{'https' if is_encrypted else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
 
 
@@ -141,6 +153,19 @@ async def test_the_clock_is_wrong() -> None:
         (found,) = await clock(telegram_bot_token="7:x", telegram_api_url=url)
     assert found.startswith("warning: this machine's clock is 3,")
     assert f"s behind that of {url[7:]}" in found
+
+
+async def test_a_certificate_that_is_not_trusted() -> None:
+    """Each check says so; the clock, which may be why, is compared all the same."""
+    async with telling(ahead=3600, is_encrypted=True) as url:
+        fields = {"telegram_api_url": url, "discord_api_url": url, "openai_base_url": url}
+        chosen = settings.load(BotSettings, _env_file=None, **TOKENS, **fields)
+        for check in (check_telegram, check_discord, check_chat):
+            (found,) = [finding async for finding in check(chosen)]
+            assert found.text == f"{url[8:]} cannot be reached (its certificate is not trusted)"
+            assert "SSL_CERT_FILE" in found.fix
+        (told,) = await clock(**TOKENS, **fields)
+    assert told.startswith("warning: this machine's clock is 3,")
 
 
 async def test_nobody_tells_the_time() -> None:
