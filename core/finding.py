@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 
 Level = Literal["ok", "warning", "fault"]
 
-# Kinds of error of aiohttp, through which all servers are reached (3.14, client_exceptions.py).
-_UNTRUSTED = "ClientConnectorCertificateError"
-_REASONS = {
-    _UNTRUSTED: "its certificate is not trusted",
+# Kinds of error: of aiohttp, through which all servers are reached (3.14, client_exceptions.py).
+_UNTRUSTED = {
+    "ClientConnectorCertificateError": "its certificate is not trusted",
+    "FileNotFoundError": "SSL_CERT_FILE names no file",
+}
+_REASONS = _UNTRUSTED | {
     "ClientConnectorDNSError": "its name is not known",
     "ClientConnectorError": "no connection",
     "ClientConnectorSSLError": "it speaks no TLS",
@@ -82,7 +84,7 @@ class Way:
         """
         said = f" ({_REASONS.get(reason, reason)})" if reason else ""
         fix = self._fix("see that a server runs there and that this machine may talk to it")
-        if reason == _UNTRUSTED:
+        if reason in _UNTRUSTED:
             fix = (
                 "if this machine's clock is right (see below), name a file with the certificate "
                 "of who signed it in SSL_CERT_FILE, in the environment"

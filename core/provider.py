@@ -198,7 +198,7 @@ def open_client(
                 max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
             ),
             proxy=proxy or system_proxy(url),
-            verify=httpx2.create_ssl_context(),
+            verify=httpx2.create_ssl_context(trust_env=url.startswith("https")),
             trust_env=False,  # which knows other rules for proxies
         ),
     )
@@ -295,7 +295,7 @@ def _reason(error: BaseException) -> str:
     import aiohttp  # noqa: PLC0415 - as in call_errors
 
     found: BaseException | None = error
-    while found and not isinstance(found, aiohttp.ClientError):
+    while found and not isinstance(found, (aiohttp.ClientError, OSError)):
         found = found.__cause__
     return type(found).__name__ if found else ""
 

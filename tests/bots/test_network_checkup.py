@@ -73,8 +73,10 @@ async def telling(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(SELF_SIGNED)
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield f"{'https' if is_encrypted else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    try:
+        yield f"{'https' if is_encrypted else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 async def test_each_side_has_a_proxy_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +168,21 @@ async def test_a_certificate_that_is_not_trusted() -> None:
             assert "SSL_CERT_FILE" in found.fix
         (told,) = await clock(**TOKENS, **fields)
     assert told.startswith("warning: this machine's clock is 3,")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_certificates_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """SSL_CERT_FILE counts for a model server on this machine, too."""
+    name = SELF_SIGNED.name if is_there else "none.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED.with_name(name)))
+    async with telling(ahead=0, is_encrypted=True) as url:
+        chosen = settings.load(BotSettings, _env_file=None, openai_base_url=url)
+        found = [finding.text async for finding in check_chat(chosen)]
+    unreachable = [text for text in found if "cannot be reached (SSL_CERT_FILE names no" in text]
+    assert bool(unreachable) is not is_there
+    assert is_there or not found[1:]
 
 
 async def test_nobody_tells_the_time() -> None:
