@@ -14,6 +14,9 @@ from pathlib import Path
 from tests.deploy.box import PATH, Box, prepare
 
 ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "deploy" / "README.md").read_text()
+# Commands of the guide, by the name that stands behind `sh`.
+BLOCKS = dict(re.findall(r"^```sh ?(.*)\n((?:.+\n)+?)```$", GUIDE, re.MULTILINE))
 _CACHE = re.compile(r"type=cache,target=(/[\w./-]+)")
 # How this machine reaches packages is its own business.
 _NETWORK = re.compile(r"(PIP|UV|SSL)_|(HTTPS?|NO)_PROXY", re.IGNORECASE)

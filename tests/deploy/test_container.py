@@ -14,7 +14,7 @@ from tests.crash.program import START_SECONDS, Program
 from tests.crash.world import World, answered
 from tests.deploy.box import needs_root
 from tests.deploy.compose import POSTGRES, SQLITE, Container, contained, services
-from tests.deploy.image import Image
+from tests.deploy.image import BLOCKS, Image
 from tests.ports import free_address
 from tests.servers.postgres import PostgresServer
 
@@ -52,6 +52,19 @@ async def is_well(container: Container) -> bool:
     check = await asyncio.create_subprocess_exec(*container.check, env=container.env)
     async with asyncio.timeout(START_SECONDS):
         return await check.wait() == 0
+
+
+async def called(container: Container, *command: str) -> tuple[int | None, str]:
+    """Run a command beside it; return its exit code and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *container.box.command(*command),
+        env=container.env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(START_SECONDS):
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
 
 
 def test_a_container_can_do_nothing(image: Image, tmp_path: Path) -> None:
@@ -108,12 +121,17 @@ async def test_a_container_answers_and_ends(image: Image, tmp_path: Path) -> Non
             world.ask(room)
             await world.settle()
             assert await is_well(container)
+            for line in BLOCKS["command sqlite"].splitlines()[:2]:
+                _, _, command = line.partition(" exec causerie ")
+                code, said = await called(container, *command.split())
+                assert code == 0, said
             program.send(signal.Signals[image.stop_signal])
             assert await program.wait(seconds=STOP_SECONDS) == 0
         assert not await is_well(container)
         assert not world.unanswered(room)
         assert not {"Traceback", "Read-only", "Permission"} & set(world.log().split())
-    assert (tmp_path / "causerie.db").stat().st_uid == USER
+    for name in ("causerie.db", "backup.db"):
+        assert (tmp_path / name).stat().st_uid == USER
 
 
 async def test_containers_answer_on_postgres(

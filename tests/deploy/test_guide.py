@@ -15,12 +15,10 @@ from core.errors import StoreError
 from core.store import open_store
 from tests.deploy.box import needs_root
 from tests.deploy.compose import SCRIPTS, SQLITE, compose, contained, services
-from tests.deploy.image import ROOT, Image
+from tests.deploy.image import BLOCKS, GUIDE, ROOT, Image
 from tests.deploy.test_container import USER
 from tests.servers.postgres import PostgresServer
 
-GUIDE = (ROOT / "deploy" / "README.md").read_text()
-BLOCKS = dict(re.findall(r"^```sh ?(.*)\n((?:.+\n)+?)```$", GUIDE, re.MULTILINE))
 LINES = [
     line
     for block in re.findall(r"^```sh.*\n((?:.+\n)+?)```$", GUIDE, re.MULTILINE)

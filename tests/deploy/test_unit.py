@@ -14,7 +14,7 @@ from tests.crash.ledger import Ledger
 from tests.crash.platforms import Telegram
 from tests.crash.program import START_SECONDS
 from tests.crash.world import World, answered
-from tests.deploy.image import ROOT, Image
+from tests.deploy.image import BLOCKS, ROOT, Image
 from tests.deploy.machine import OURS, UNITS, Machine, needs_systemd
 from tests.deploy.test_container import listening, settings
 from tests.ports import free_address
@@ -93,6 +93,9 @@ async def test_a_service_answers_and_is_started_again(image: Image, tmp_path: Pa
             world.ledger = Ledger(f"sqlite:///{state}/causerie.db")
             await world.settle()
             assert not world.unanswered(room)
+            said = await machine.call("sh", "-euc", BLOCKS["command systemd"])
+            assert "has schema" in said
+            assert "No faults" in said, said
             await machine.call("systemctl", "kill", "--signal=SIGKILL", "causerie")
             await shown(machine, NRestarts="1", ActiveState="active")
             await listening(world)
