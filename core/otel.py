@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from core import tracing
+from core.errors import SettingsError
 from core.tracing import Values
 
 log = logging.getLogger(__name__)
@@ -29,13 +30,25 @@ _CALLS = ("model", "summary")
 
 
 def start() -> TracerProvider:
-    """Trace all work from now on."""
+    """Trace all work from now on.
+
+    Raises:
+        SettingsError: A variable of OpenTelemetry's is set wrongly, in a way that it minds.
+    """
+    try:
+        provider = _provider()
+    except ValueError as error:
+        raise SettingsError(f"OTEL_...: {error}") from error
+    tracing.use(_Tracer(provider.get_tracer("causerie")))
+    return provider
+
+
+def _provider() -> TracerProvider:
     resource = Resource.create({"service.version": importlib.metadata.version("causerie")})
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: "causerie"}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    tracing.use(_Tracer(provider.get_tracer("causerie")))
     return provider
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import core
-from core.errors import ModelError
+from core.errors import ModelError, SettingsError
 from core.protocols import Store
 from core.store import open_store
 from core.tracing import ENDPOINTS, open_tracing
@@ -229,6 +229,18 @@ async def test_a_collector_that_does_not_answer_holds_nothing_up(
     async with asyncio.timeout(10):
         while not collector.spans:  # noqa: ASYNC110 - a thread sends them
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"])
+async def test_what_opentelemetry_minds_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As any wrong setting is, where it does not fall back to its default."""
+    monkeypatch.setenv(ENDPOINTS[0], "http://127.0.0.1:9/v1/traces")
+    monkeypatch.setenv(name, "-1")
+    async with AsyncExitStack() as stack:
+        with pytest.raises(SettingsError, match=r"^OTEL_\.\.\.: "):
+            await open_tracing(stack)
 
 
 async def test_nothing_is_traced_unless_it_is_said_where_to(
