@@ -15,7 +15,7 @@ from typing import Literal
 from bots import heap, logs, permissions
 from bots.health import Health
 from bots.settings import BotSettings
-from core import models, tokens
+from core import metrics, models, tokens
 from core.access import Access
 from core.brain import Brain, offers, open_brain
 from core.commands import COMMANDS
@@ -90,6 +90,7 @@ async def _serve(chosen: BotSettings, roles: Collection[Role]) -> None:
         brain = await _open_brain(chosen, stack) if "work" in roles else None
         notice = brain.notice if brain else ""
         bots = {bot.name: bot for bot in _open_bots(chosen, stack, notice)}
+        metrics.expect(bots)
         listening, working = [], []
         if "listen" in roles:
             intake = Intake(store, access)

@@ -6,6 +6,7 @@ chat, a person, or anything somebody wrote.
 
 import asyncio
 import functools
+import itertools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from core.kept import Depth
-from core.types import Usage
+from core.types import Ending, Kind, Usage
 
 StepName = Literal[
     "waiting",
@@ -122,6 +123,22 @@ TASKS.set_function(_count_tasks)
 @functools.cache
 def _child(counter: Counter, *labels: str) -> Counter:
     return counter.labels(*labels)
+
+
+def expect(platforms: Iterable[str]) -> None:
+    """Let what is rare begin at 0: Prometheus sees no increase in what begins at 1.
+
+    Args:
+        platforms: Whose messages this process takes in or answers.
+    """
+    for where in get_args(Where):
+        _child(RETRIES, where)
+    for result in ("held", "refused"):
+        _child(HOLDS, result)
+    for platform in platforms:
+        _child(RATE_LIMITED, platform)
+        for kind, ending in itertools.product(get_args(Kind), get_args(Ending)):
+            _child(TURNS, platform, kind, ending)
 
 
 def count(counter: Counter, *labels: str, amount: float = 1) -> None:

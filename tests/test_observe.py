@@ -6,11 +6,12 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
 
+from core.types import Kind
 from tests.crash.platforms import Discord, Platform, Telegram
 from tests.crash.program import START_SECONDS
 from tests.crash.world import World, served
@@ -81,6 +82,12 @@ async def test_a_process_says_how_it_runs(
                 name: "ok",
                 "worker": "ok",
             }
+            rare = [
+                sample.labels["kind"]
+                for sample in (await scrape(session)).samples
+                if sample.labels.items() >= {"platform": name, "outcome": "buried"}.items()
+            ]
+            assert set(rare) == set(get_args(Kind))
             world.openai.fail(rate_limited(retry_after=0.01))
             world.openai.fail(broken())
             post = {"telegram": "sendMessage", "discord": "create_message"}[name]
