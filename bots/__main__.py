@@ -21,9 +21,10 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 ABOUT = """\
 A language model in the chats people already use.
 
-Without a command it serves every platform that has a token, in the environment or in .env; with
-none, it opens a chat in this terminal. With neither OPENAI_API_KEY nor OPENAI_BASE_URL, a small
-embedded model answers. README.md and .env.example list all settings."""
+Without a command it serves every platform that has a token, in the
+environment or in .env; with none, it opens a chat in this terminal. With
+neither OPENAI_API_KEY nor OPENAI_BASE_URL, a small embedded model answers.
+README.md and .env.example list all settings."""
 
 
 def main() -> None:

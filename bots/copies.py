@@ -35,16 +35,22 @@ nothing: run it again."""
 
 def add_commands(commands: "Commands") -> None:
     """Add these commands to the command line."""
-    backup = _add(commands, "backup", "write everything into a file, while the bot runs", _BACKUP)
+    backup = commands.add_parser(
+        "backup", help="write everything into a file, while the bot runs", description=_BACKUP
+    )
     backup.add_argument("file", type=Path, metavar="FILE", help="where nothing is yet")
     backup.set_defaults(do=back_up)
-    restore = _add(commands, "restore", "put a backup into the database", _RESTORE)
+    restore = commands.add_parser(
+        "restore", help="put a backup into the database", description=_RESTORE
+    )
     restore.add_argument("file", type=Path, metavar="FILE", help="a backup")
     restore.add_argument(
         "--force", action="store_true", help="delete what the database holds now, for good"
     )
     restore.set_defaults(do=put_back)
-    migrate = _add(commands, "migrate", "move everything into another database", _MIGRATE)
+    migrate = commands.add_parser(
+        "migrate", help="move everything into another database", description=_MIGRATE
+    )
     migrate.add_argument(
         "--from", dest="origin", metavar="URL", help="such as sqlite:///a.db; else DATABASE_URL"
     )
@@ -56,15 +62,6 @@ def add_commands(commands: "Commands") -> None:
         help="such as postgresql://user:password@host/name; a password can also be in PGPASSWORD",
     )
     migrate.set_defaults(do=move)
-
-
-def _add(commands: "Commands", name: str, text: str, about: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=text,
-        description=about,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def back_up(chosen: BotSettings, arguments: argparse.Namespace) -> int:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 ABOUT = """\
-Messages that could not be answered after several attempts, and texts that could not be posted.
+Messages that could not be answered after several attempts, and texts that
+could not be posted.
 
 It works beside a bot that runs. Words are never shown."""
 _HEAD = ("ID", "SINCE", "CHAT", "KIND", "TRIES", "REASON")

@@ -101,6 +101,20 @@ def test_says_its_version_and_what_it_is(capsys: pytest.CaptureFixture[str]) -> 
         assert words in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["", "serve", "doctor", "usage", "dead", "dead retry", "backup", "restore", "migrate"],
+)
+def test_help_fits_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Of 80 columns, as most are at first."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        run([*command.split(), "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+
+
 def test_wrong_settings_are_a_line_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
