@@ -78,9 +78,11 @@ class Answer:
         self.is_asked = True
         self.asked_at = time.monotonic()
         with Step("summary" if self.purpose == "summary" else "model") as step:
-            await self._stream(model, show, tell)
-            if step.span:
-                step.span.note(self._told(), name=f"chat {self.prompt.models[0]}")
+            try:
+                await self._stream(model, show, tell)
+            finally:  # what was stopped had its price, too
+                if step.span:
+                    step.span.note(self._told(), name=f"chat {self.prompt.models[0]}")
 
     async def _stream(
         self,
@@ -129,16 +131,17 @@ class Answer:
 
         Named as opentelemetry.io/docs/specs/semconv/gen-ai has it, 2026-11.
         """
+        calls = self.spent()
         told: dict[str, str | int] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": self.prompt.models[0],
             "gen_ai.request.max_tokens": self.prompt.limit,
-            "gen_ai.usage.input_tokens": sum(call.input for call in self.usage),
-            "gen_ai.usage.cache_read.input_tokens": sum(call.cached for call in self.usage),
-            "gen_ai.usage.output_tokens": sum(call.output for call in self.usage),
+            "gen_ai.usage.input_tokens": sum(call.input for call in calls),
+            "gen_ai.usage.cache_read.input_tokens": sum(call.cached for call in calls),
+            "gen_ai.usage.output_tokens": sum(call.output for call in calls),
         }
-        if self.usage:
-            told["gen_ai.response.model"] = self.usage[-1].model
+        if calls:
+            told["gen_ai.response.model"] = calls[-1].model
         if self.error:
             told["error.type"] = type(self.error).__name__
         return told

@@ -18,7 +18,7 @@ from core.protocols import Store
 from core.store import open_store
 from core.tracing import ENDPOINTS, open_tracing
 from core.types import Message, ModelEvent, Usage
-from tests.core.house import OFFICE, OWNER, House
+from tests.core.house import OFFICE, OWNER, Gate, House
 from tests.core.stand_ins import CHAT, StandInModel, talker
 from tests.numbers import Change
 
@@ -178,6 +178,23 @@ async def test_a_call_that_came_to_nothing(used: Store, collector: Collector) ->
     [call] = collector.named("chat gpt-4o")
     assert call.values["gen_ai.usage.input_tokens"] == 0
     assert "gen_ai.response.model" not in call.values
+
+
+async def test_a_call_that_was_stopped(used: Store, collector: Collector) -> None:
+    """It says what it will have consumed, as the ledger does; nothing is left open."""
+    gate = Gate()
+    async with AsyncExitStack() as stack:
+        await open_tracing(stack)
+        house = House(store=used, model=StandInModel(gate))
+        async with house.running():
+            await house.say("hi")
+            await gate.until_reached()
+            await house.ask("/stop")
+    [call] = collector.named("chat gpt-4o")
+    [root] = [span for span in collector.named("turn") if span.id == call.parent]
+    assert root.values["causerie.outcome"] == "stopped"
+    assert call.values["error.type"] == "CancelledError"
+    assert call.values["gen_ai.usage.output_tokens"] == 1
 
 
 async def test_what_goes_out_later_is_a_trace_of_its_own(
