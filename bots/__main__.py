@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from bots import logs, output, serving, upkeep
 from bots.settings import BotSettings
@@ -29,7 +30,16 @@ README.md and .env.example list all settings."""
 
 def main() -> None:
     """Run the command `causerie` and exit with its code."""
+    _open_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Open what was closed before the start, lest a socket or a database gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - never closed
+            setattr(sys, name, stream)
 
 
 def run(arguments: Sequence[str]) -> int:

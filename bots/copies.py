@@ -137,8 +137,7 @@ def _begun() -> Iterator[Progress]:
 
     for number in _SIGNALS:
         signal.signal(number, heed)
-    is_watched = sys.stderr and sys.stderr.isatty()  # it may have been closed before the start
-    with _bar() if is_watched else nullcontext(_tell) as show:
+    with _bar() if sys.stderr.isatty() else nullcontext(_tell) as show:
 
         def progress(label: str, done: int, total: int) -> None:
             if signals:

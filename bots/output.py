@@ -17,8 +17,7 @@ def write(*lines: str) -> None:
         CauserieError: It does not take them: its disk is full, say.
     """
     with mapped():
-        if sys.stdout:  # it may have been closed before the start
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 @contextmanager
@@ -35,8 +34,7 @@ def mapped() -> Iterator[None]:
         try:
             yield
         finally:
-            if sys.stdout:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except OSError as error:
         # What is still buffered would make Python's exit complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,3 +63,10 @@ async def test_a_backup_needs_nobody_who_watches(folder: Path, where: str) -> No
     done = await shell(folder, f"backup backup.db {where}")
     assert done.code == 0
     assert (folder / "backup.db").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_nobody_needs_to_listen(folder: Path, command: str) -> None:
+    """Where a parent has closed what is written to, the exit code tells."""
+    done = await shell(folder, f"{command} <&- >&- 2>&-")
+    assert (done.code, done.out, done.err) == (0, "", "")
