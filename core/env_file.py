@@ -11,8 +11,8 @@ from dotenv.parser import parse_stream
 from core.errors import SettingsError
 
 NAME = ".env"
-# How alike a name is to a setting's that was meant: LOGLEVEL is, LOG_FILE is not.
-ALIKE = 0.8
+# How alike a name is to a setting's that was meant: OWNER is, AZURE_OPENAI_API_KEY is not.
+ALIKE = 0.85
 
 
 def check(path: Path) -> None:
