@@ -105,8 +105,8 @@ class InStore:
 
 IN_STORE = InStore()
 STORE_WAITING.set_function(lambda: IN_STORE.count)
-_began = time.time()
-UPTIME.set_function(lambda: time.time() - _began)
+_began = time.monotonic()
+UPTIME.set_function(lambda: time.monotonic() - _began)
 _STEPS = {name: STEPS.labels(name) for name in get_args(StepName)}
 
 
