@@ -1,6 +1,7 @@
 """`causerie doctor`: what is printed, in which order, with which exit code, and without what."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import pty
@@ -12,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 import pytest
 
 from bots import doctor
-from bots.checkup import check_access, check_platforms
+from bots.checkup import check_access, check_names, check_platforms
 from bots.discord.checkup import check_discord
 from bots.settings import BotSettings
 from bots.telegram.checkup import check_telegram
@@ -204,8 +205,12 @@ async def test_a_terminal_is_coloured_and_wrapped(
     with os.fdopen(writer, "w") as terminal:
         monkeypatch.setattr(sys, "stdout", terminal)
         await doctor.examine(chosen(), {"it": check})
-    shown = os.read(reader, 10_000).decode().replace("\r\n", "\n")
+    read = b""
+    with contextlib.suppress(OSError):  # nobody writes any more
+        while part := os.read(reader, 10_000):
+            read += part
     os.close(reader)
+    shown = read.decode().replace("\r\n", "\n")
     start = "\x1b[31mfault  \x1b[0m  it  word" if has_colours else "fault    it  word"
     assert shown.startswith(start)
     assert "\n             word word" in shown
@@ -252,6 +257,14 @@ async def test_access(fields: dict[str, object], level: str, text: str, fix: str
     """Who owns the bot, who can talk to it, and who is named in vain."""
     last = (await finds(check_access, **(TOKENS | fields)))[-1]
     assert (last.level, text in last.text, fix in last.fix) == (level, True, True)
+
+
+async def test_a_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is named, without its value, and so is what was meant."""
+    monkeypatch.setenv("TELEGRAM_TOKEN", "7:x")
+    text = "TELEGRAM_TOKEN is no setting, so it does not count"
+    assert await finds(check_names) == [warning(text, fix="write it as TELEGRAM_BOT_TOKEN")]
+    assert await finds(check_names, **TOKENS) == []
 
 
 async def test_nobody_needs_access_to_a_terminal() -> None:
