@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core import models, settings
 from core.checkup import check_chat, check_embedded, check_prices, check_speech
-from core.finding import Finding, Way
+from core.finding import Finding, Way, host
 from core.local import weights
 from core.settings import Settings
 from tests.servers.openai import (
@@ -384,3 +384,17 @@ async def test_prices_that_are_unknown(tmp_path: Path) -> None:
     models.use(table, chat_url=NOWHERE)
     [found] = await finds(check_prices, **known, chat_monthly_usd="2", model_table=table)
     assert found.level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://me:in-no-log@h.example:1/x?in-no-log", "h.example:1"),
+        ("http://[::1]:80", "::1:80"),
+        ("http://[x", ""),
+        ("in-no-log", ""),
+    ],
+)
+def test_all_that_is_told_of_a_url(url: str, found: str) -> None:
+    """Is host and port, of whatever a server calls one."""
+    assert host(url) == found
