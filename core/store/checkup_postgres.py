@@ -8,8 +8,8 @@ from typing import Any
 from core.errors import StoreError
 from core.finding import Finding, fault, ok, warning
 from core.store.checkup import about_version
-from core.store.copy_postgres import ENCODING, connect, explained
-from core.store.postgres_connection import Connection
+from core.store.copy_postgres import connect, explained
+from core.store.postgres_connection import ENCODING, Connection
 from core.store.shape import NEWEST
 from core.surroundings import about_clock
 

@@ -15,6 +15,7 @@ from core.store.postgres_connection import (
     OPTIONS,
     SERIAL,
     Connection,
+    check_encoding,
     migrate,
     sound,
     why_unreachable,
@@ -32,8 +33,7 @@ _OTHERS = (
     f" AND application_name = '{OPTIONS['application_name']}'"
 )
 # Not the name that a bot has: it does not run.
-_OPTIONS = OPTIONS | {"application_name": "causerie beside", "client_encoding": "utf8"}
-ENCODING = "UTF8"
+_OPTIONS = OPTIONS | {"application_name": "causerie beside"}
 # SQLSTATE, PostgreSQL 16, appendix A: a connection that broke, a server that was shut down.
 _BROKEN = ("08", "57P")
 _PATIENCE = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
@@ -175,11 +175,7 @@ def postgres_target(url: str) -> Iterator[PostgresTarget]:
         StoreError: It cannot be written, or a bot runs on it.
     """
     with explained(), closing(connect(url)) as connection:
-        [found] = _all(connection, "SELECT current_setting('server_encoding') AS encoding")
-        if found["encoding"] != ENCODING:
-            raise StoreError(
-                f"The database has the encoding {found['encoding']}; create one with {ENCODING}."
-            )
+        check_encoding(connection)
         _lock(connection)
         target = PostgresTarget(connection)
         _check_idle(connection)

@@ -51,6 +51,14 @@ _COLLISIONS = (
     CHANGED,
 )
 
+# Tables that something is wiped from.
+_WIPED = "inbox, outbox, outbox_file, message, chat, person, dead, receipt, admitted"
+# What is wiped from here on is another chore; one that a process began and did not end stays.
+_TAKE_UP = """
+    WITH taken AS (DELETE FROM chore WHERE name = 'wiped' RETURNING at)
+    INSERT INTO chore (name, at) SELECT 'wiping', at FROM taken ON CONFLICT (name) DO NOTHING
+"""
+
 
 class PostgresTx:
     """An open transaction; see `core.store.tx.Tx`.
@@ -321,10 +329,11 @@ class PostgresDatabase:
         # On a connection of its own: a VACUUM stands in no transaction, and takes its time.
         connection = self._connect()
         try:
-            if connection.execute("SELECT 1 FROM chore WHERE name = 'wiped'").fetchone():
+            connection.execute(_TAKE_UP)
+            if connection.execute("SELECT 1 FROM chore WHERE name = 'wiping'").fetchone():
                 connection.execute("SET statement_timeout = 0")
-                connection.execute("VACUUM inbox, outbox, outbox_file, message, chat, person")
-                connection.execute("DELETE FROM chore WHERE name = 'wiped'")
+                connection.execute(f"VACUUM {_WIPED}")
+                connection.execute("DELETE FROM chore WHERE name = 'wiping'")
         except psycopg.Error as error:
             raise store_error(error) from None
         finally:

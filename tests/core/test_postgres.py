@@ -323,6 +323,24 @@ async def test_tables_that_cannot_be_cleaned_cost_nothing_else(
     assert not await database.run(read, "SELECT * FROM chore")
 
 
+async def test_what_a_killed_process_did_not_clean_is_cleaned(database: PostgresDatabase) -> None:
+    """It had taken up what was wiped, and was to say so at its end."""
+    await database.run(
+        lambda tx: tx.run("INSERT INTO chore (name, at) VALUES ('wiping', ?)", tx.now)
+    )
+    await database.run(lambda tx: tx.wipe())
+    await database.tidy()
+    assert not await database.run(read, "SELECT * FROM chore")
+
+
+async def test_a_database_that_spoils_words_is_refused(postgres_server: PostgresServer) -> None:
+    """What is written in another encoding comes back as something else."""
+    postgres_server.admin("CREATE DATABASE odd ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StoreError, match="has the encoding LATIN1; create one with UTF8"):
+        await open_postgres(postgres_server.url("odd"))
+    postgres_server.drop("odd")
+
+
 @pytest.mark.parametrize("store", ["postgres"], indirect=True)
 async def test_a_commit_of_which_nobody_heard_counts_once(
     store: DatabaseStore, clock: StandInClock
