@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from core import metrics
 from core.provider import Cause
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Breaker:
         if cause not in DOWN:
             model = self._models.pop(name, None)
             if model and model.pause:
+                metrics.MODEL_DOWN.labels(name).set(0)
                 log.info("model %s answers again", name)
             return
         now = self._clock()
@@ -91,6 +93,7 @@ class Breaker:
         if is_enough and not model.pause:
             model.pause = FIRST_PAUSE_SECONDS
             model.trial_at = now + model.pause
+            metrics.MODEL_DOWN.labels(name).set(1)
             log.warning(
                 "model %s is down: %d calls in a row failed in %.0f s; it is passed over, but for "
                 "a trial in %.0f s and then ever more rarely",

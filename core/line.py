@@ -5,6 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
+from core import metrics
 from core.protocols import ChatModel
 from core.types import Message, ModelEvent, Waiting
 
@@ -48,6 +49,7 @@ class Line:
         while self._free and self._waiting:
             self._free -= 1
             self._waiting.popleft().set_result(None)
+        metrics.MODEL_LINE.set(len(self._waiting))
 
 
 class LinedModel:

@@ -73,6 +73,8 @@ HELD_CHATS = _gauge("held_chats", "chats that this process answers now")
 
 MODEL_CALLS = _counter("model_calls_total", "paid calls, as in the ledger", "model", "purpose")
 MODEL_FAILURES = _counter("model_failures_total", "calls that failed", "model", "cause")
+MODEL_DOWN = _gauge("model_down", "1 while a model is passed over, as its server is down", "model")
+MODEL_LINE = _gauge("model_line", "answers that wait until fewer are being written")
 TOKENS = _counter("tokens_total", "input (cached included), cached, output", "model", "direction")
 COST = _counter("cost_usd_total", "dollars, where the price is known", "model", "purpose")
 UNPRICED = _counter("unpriced_calls_total", "paid calls whose price is unknown", "model")

@@ -11,6 +11,7 @@ from core.errors import ModelError
 from core.provider import Cause
 from core.speech import OpenAISpeech
 from core.types import Voice
+from tests import numbers
 from tests.core.hearing import MODEL, OTHER, REPLY, TROUBLE, UNREACHABLE, MakeChat, hear
 from tests.core.stand_ins import Till, free
 from tests.servers.openai import Break, OpenAIServer, broken, rate_limited
@@ -104,8 +105,10 @@ def test_transitions_are_told_once(
     breaker.note("a", None)
     for _ in range(3):
         fail(breaker, clock, "broken", "broken", "broken")
+    assert numbers.now()("model_down", model="a") == 1
     breaker.note("a", None)
     breaker.note("a", None)
+    assert numbers.now()("model_down", model="a") == 0
     told = [(record.levelname, record.getMessage()[:14]) for record in caplog.records]
     assert told == [("WARNING", "model a is dow"), ("INFO", "model a answer")]
     assert asked(breaker) == ["a", "b"]

@@ -13,6 +13,7 @@ from core.protocols import Store
 from core.relay import Pace
 from core.settings import Settings, load
 from core.types import Chat, Delta, Message, ModelEvent, Waiting
+from tests import numbers
 from tests.core.house import Faulty, House
 from tests.core.stand_ins import ANN, StandInBot, StandInModel, echo, plain_usage
 from tests.servers.openai import OpenAIServer
@@ -71,13 +72,14 @@ async def test_who_waits_sees_where_until_the_answer_begins(store: Store) -> Non
     house = House(store=store, bot=StandInBot(posts=True), model=lined(StandInModel(turnstile)))
     async with house.running():
         await queue_up(house, turnstile, 4)
-        assert turnstile.order == ["q0"]
+        assert (turnstile.order, numbers.now()("model_line")) == (["q0"], 3)
         house.bot.shown.clear()
         turnstile.let()
         await house.bot.until(1)
         await house.bot.until_shown("⏳ *Waiting for the model: 1 ahead of you*")
         turnstile.let(3)
         await house.bot.until(4)
+    assert numbers.now()("model_line") == 0
     assert turnstile.order == ["q0", "q1", "q2", "q3"]
     assert sorted(house.bot.texts()) == [f"You said: q{number}" for number in range(4)]
     assert not house.bot.taken_back
