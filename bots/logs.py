@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,6 +17,9 @@ log = logging.getLogger(__name__)
 # Whose lines count from LOG_LEVEL on. Others log URLs, which may carry a token, or what they send.
 _OURS = ("bots", "causerie", "core")
 _OF_WORK = ("chat", "turn", "trace")
+# While a database is away, every chat that waits for it would say so every second.
+SELDOM_SECONDS = 10.0
+_MOST_LINES = 1_000
 
 
 class _Text(logging.Formatter):
@@ -60,6 +65,29 @@ class _Work(logging.Filter):
         return True
 
 
+class _Seldom(logging.Filter):
+    """Leaves out a warning that was logged a moment ago; the next one says how many were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or record.exc_info:
+            return True
+        line, now = (record.name, record.getMessage()), time.monotonic()
+        at, left_out = self._told.get(line, (-math.inf, 0))
+        if now - at < SELDOM_SECONDS:
+            self._told[line] = at, left_out + 1
+            return False
+        if len(self._told) >= _MOST_LINES:
+            self._told.clear()
+        self._told[line] = now, 0
+        if left_out:
+            record.msg, record.args = f"{line[1]} ({left_out:,} more of these were left out)", ()
+        return True
+
+
 def masked(text: str, secrets: Sequence[str]) -> str:
     """Return a text with `***` in the place of secrets."""
     for secret in secrets:
@@ -76,6 +104,7 @@ def configure(*, level: str, as_json: bool, secrets: Sequence[str]) -> None:
         secrets: Strings that are replaced by `***` wherever they occur, in tracebacks too.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Seldom())
     handler.addFilter(_Work())
     handler.setFormatter(_Json(secrets) if as_json else _Text(secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

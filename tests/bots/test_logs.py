@@ -164,3 +164,26 @@ async def test_the_log_names_the_trace(
             await house.ask("hi")
     [line] = [li for li in _lines(capsys.readouterr().err) if li["event"].startswith("turn chat")]
     assert len(line["trace"]) == 32
+
+
+def test_what_is_said_again_and_again_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning that was logged a moment ago is counted; other lines and tracebacks all stand."""
+    logs.configure(level="INFO", as_json=True, secrets=())
+    log = logging.getLogger("core.relay")
+    for number in range(3):
+        log.warning("cannot lease: %s", "away")
+        log.warning("work failed chat=%d", number)
+        log.info("turn ends")
+        log.error("failed", exc_info=LookupError())
+    monkeypatch.setattr(logs, "SELDOM_SECONDS", 0.0)
+    log.warning("cannot lease: %s", "away")
+    events = [line["event"] for line in _lines(capsys.readouterr().err)]
+    assert [events.count(event) for event in ("cannot lease: away", "turn ends", "failed")] == [
+        *(1, 3, 3)
+    ]
+    assert [event for event in events if event.startswith("work")] == [
+        f"work failed chat={number}" for number in range(3)
+    ]
+    assert events[-1] == "cannot lease: away (2 more of these were left out)"
