@@ -56,13 +56,10 @@ async def discord_server() -> AsyncIterator[DiscordServer]:
 
 
 def pytest_configure() -> None:
-    """Let our own loggers say all they can; it is searched for what no log may hold.
+    """Keep temporary files in memory where there is much.
 
-    And keep temporary files in memory where there is much: a database waits for the disk at
-    every commit.
+    A database waits for the disk at every commit.
     """
-    for name in leaks.OURS:
-        logging.getLogger(name).setLevel(logging.DEBUG)
     is_free = "TMPDIR" not in os.environ and MEMORY.is_dir()
     if is_free and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         tempfile.tempdir = str(MEMORY)
@@ -70,8 +67,10 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
-    """Watch the log while a test runs, its fixtures included."""
+    """Search all that is logged while a test runs, its fixtures included, for what may not be."""
     leaks.begin()
+    for name in leaks.OURS:  # a test before may have set what the program is to log
+        logging.getLogger(name).setLevel(logging.DEBUG)
     watch = leaks.Watch()
     logging.root.addHandler(watch)
     try:

@@ -17,7 +17,6 @@ from core.models import Price
 from core.protocols import Store
 from core.store import open_store
 from core.tracing import open_tracing
-from tests import leaks
 from tests.core.house import House
 from tests.core.stand_ins import CHAT, GROUP
 from tests.servers.openai import OpenAIServer, rate_limited
@@ -29,12 +28,10 @@ PRICE = Price(input=10_000_000, cached=1_000_000, written=10_000_000, output=30_
 @pytest.fixture(autouse=True)
 def _log() -> Iterator[None]:
     """Let the log be as it was, afterwards."""
-    loggers = [logging.root, *map(logging.getLogger, leaks.OURS)]
-    handlers, levels = logging.root.handlers[:], [logger.level for logger in loggers]
+    handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logging.root.handlers[:] = handlers
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    logging.root.setLevel(level)
 
 
 @pytest.fixture
