@@ -57,10 +57,18 @@ class _Later(Loader):
         def find(name: str) -> object:
             with self._running:
                 if not self._is_run:
-                    self._is_run = True
-                    self._loader.exec_module(module)
+                    self._run(module)
             if name in vars(module):
                 return vars(module)[name]
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         vars(module)["__getattr__"] = find
+
+    def _run(self, module: ModuleType) -> None:
+        self._is_run = True  # what it imports may ask it for names meanwhile
+        is_whole = False
+        try:
+            self._loader.exec_module(module)
+            is_whole = True
+        finally:
+            self._is_run = is_whole

@@ -46,3 +46,16 @@ def test_a_type_is_imported_from_its_package() -> None:
         "from openai.types import audio\n"
         "print(response_usage.__name__, Response.__name__, audio.Transcription.__name__)"
     ).split() == ["openai.types.responses.response_usage", "Response", "Transcription"]
+
+
+def test_a_package_that_broke_off_is_run_again() -> None:
+    """What failed once, for want of memory say, is tried anew when it is next asked for."""
+    assert run(
+        "import sys; from core import sdk; sdk.load()\n"
+        "import openai.types.responses as package\n"
+        "sys.modules['openai.types.responses.response'] = None\n"
+        "try: package.Response\n"
+        "except ImportError: print('broken')\n"
+        "del sys.modules['openai.types.responses.response']\n"
+        "print(package.Response.__name__)"
+    ).split() == ["broken", "Response"]
