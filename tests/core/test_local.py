@@ -70,6 +70,21 @@ async def test_it_chats(served: LocalChat, client: openai.AsyncOpenAI) -> None:
     assert usage.completion_tokens <= 12
 
 
+async def test_it_says_what_is_likeliest(served: LocalChat, client: openai.AsyncOpenAI) -> None:
+    """What people ask first gets the answer that the model knows, whatever the dice."""
+    answer = await client.chat.completions.create(
+        model=served.model,
+        messages=[
+            {"role": "system", "content": local.PERSONA},
+            {"role": "user", "content": "What is the capital of France?"},
+        ],
+        max_completion_tokens=12,
+        temperature=served.temperature,
+        seed=100,
+    )
+    assert answer.choices[0].message.content == "The capital of France is Paris."
+
+
 async def test_two_chats_are_answered_at_once(
     served: LocalChat, client: openai.AsyncOpenAI
 ) -> None:
