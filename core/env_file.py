@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from dotenv.parser import parse_stream
 from core.errors import SettingsError
 
 NAME = ".env"
-# How alike a name is to a setting's that was meant: OWNER is, AZURE_OPENAI_API_KEY is not.
-ALIKE = 0.85
+# How alike a name is to a setting's that was meant: OPENAI_KEY is, AZURE_OPENAI_API_KEY is not.
+ALIKE = 0.83
+# As `docker run --env-file` hands them over, round all of a value.
+_QUOTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*""")
 
 
 def check(path: Path) -> None:
@@ -32,6 +35,12 @@ def check(path: Path) -> None:
         raise SettingsError(
             f"{NAME}: line {lines[0]} should look like NAME=value, with both quotes or none"
         )
+
+
+def bare(value: str) -> str:
+    """Return a value without quotes round it, and white space."""
+    quoted = _QUOTED.fullmatch(value)
+    return (quoted[1] or quoted[2] or "" if quoted else value).strip()
 
 
 def misnamed(fields: Collection[str], chosen: Collection[str]) -> Iterator[tuple[str, str]]:

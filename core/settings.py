@@ -42,6 +42,11 @@ _POSTGRES = (
 _POSTGRES_URL = re.compile(r"\w+://([^@/]*@)?[^@?]*(\?.*)?")
 # Visible ASCII, all that a header takes; quotes were meant for a shell.
 _KEY = re.compile(r"[!#-&(-~]+")
+# In the words of a person, by what pydantic calls the problem.
+_PROBLEMS = {
+    "bool_parsing": "should be true or false",
+    "int_parsing": "should be a whole number, such as 4096",
+}
 
 
 def _split(value: object) -> object:
@@ -78,6 +83,8 @@ def _check_postgres(value: str) -> None:
 
 
 def _check_key(value: SecretStr) -> SecretStr:
+    if "://" in value.get_secret_value():
+        raise ValueError("should be a key, not the address of a server")
     if not _KEY.fullmatch(value.get_secret_value()):
         raise ValueError("should be a key as its provider shows it; copy it anew")
     return value
@@ -152,7 +159,7 @@ class Settings(BaseSettings):
     speech_base_url: Url | None = Field(
         None, description="URL of the speech server, if it is another one"
     )
-    speech_language: str | None = Field(
+    speech_language: Annotated[str, BeforeValidator(_lower)] | None = Field(
         None,
         description="language people speak, as ISO 639-1 (`de`); empty: detected",
     )
@@ -247,9 +254,9 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Leave out white space around values, which quotes keep and copying adds."""
+        """Leave out quotes around values, and white space, which copying adds."""
         return {
-            name: value.strip() if isinstance(value, str) else value
+            name: env_file.bare(value) if isinstance(value, str) else value
             for name, value in values.items()
         }
 
@@ -379,12 +386,12 @@ def load(kind: type[S], **overrides: Any) -> S:  # noqa: ANN401 - any field
         raise SettingsError(".env: should be a readable file in UTF-8") from error
     except ValidationError as error:
         problems = (
-            _problem(str(detail["loc"][0]), detail["msg"])
+            _problem(str(detail["loc"][0]), _PROBLEMS.get(detail["type"], detail["msg"]))
             for detail in error.errors(include_input=False)
         )
         raise SettingsError("\n".join(problems)) from None
 
 
 def _problem(name: str, text: str) -> str:
-    text = text.removeprefix("Value error, ")
+    text = text.removeprefix("Value error, ").removeprefix("Input ")
     return f"{name.upper()}: {text[0].lower()}{text[1:]}"

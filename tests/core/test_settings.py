@@ -49,8 +49,11 @@ def test_env_file_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_spelling_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Case does not matter where it says nothing, nor white space around a value."""
+    """Case does not matter where it says nothing, nor white space or quotes around a value."""
     monkeypatch.setenv("OPENAI_API_KEY", " sk-1\n")
+    monkeypatch.setenv("SPEECH_API_KEY", " ' sk-2' ")
+    monkeypatch.setenv("SPEECH_LANGUAGE", '"DE"')
+    monkeypatch.setenv("SYSTEM_PROMPT", '"Hi" and "ho"')
     monkeypatch.setenv("OPENAI_BASE_URL", " http://127.0.0.1:1/v1 ")
     monkeypatch.setenv("DATABASE_URL", "sqlite:///a.db ")
     monkeypatch.setenv("OWNERS", "Desk:1 ")
@@ -60,15 +63,20 @@ def test_spelling_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     found = load(Settings)
     assert found.openai_api_key
     assert found.openai_api_key.get_secret_value() == "sk-1"
+    assert found.speech_api_key
+    assert found.speech_api_key.get_secret_value() == "sk-2"
+    assert (found.speech_language, found.system_prompt) == ("de", '"Hi" and "ho"')
     assert found.openai_base_url == "http://127.0.0.1:1/v1"
     assert (found.database, found.owners) == (Path("a.db"), ("desk:1",))
     assert (found.access, found.log_level, found.log_format) == ("open", "DEBUG", "json")
 
 
-@pytest.mark.parametrize("name", ["speech_api_key", "speech_base_url"])
-def test_speech_may_be_elsewhere(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("speech_api_key", "k"), ("speech_base_url", "http://127.0.0.1:2")]
+)
+def test_speech_may_be_elsewhere(name: str, value: str) -> None:
     """A speech server of its own is used, even beside the embedded chat model."""
-    found = load(Settings, **{name: "http://127.0.0.1:2"})
+    found = load(Settings, **{name: value})
     assert found.has_speech_server
     assert not found.has_model_server
 
@@ -78,9 +86,9 @@ def test_speech_may_be_elsewhere(name: str) -> None:
     [
         ("CHAT_MODEL", " , ", "should name at least one model"),
         ("SPEECH_MODEL", ",", "should name at least one model"),
-        ("CONTEXT_TOKENS", "many-s3cret", "input should be a valid integer"),
-        ("CONTEXT_TOKENS", "100", "input should be greater than or equal to 512"),
-        ("REPLY_TOKENS", "1", "input should be greater than or equal to 16"),
+        ("CONTEXT_TOKENS", "many-s3cret", "should be a whole number, such as"),
+        ("CONTEXT_TOKENS", "100", "should be greater than or equal to 512"),
+        ("REPLY_TOKENS", "1", "should be greater than or equal to 16"),
         ("OPENAI_BASE_URL", "s3cret.example", "should start with http:// or https://"),
         ("HTTP_PROXY_OPENAI", "user:s3cret@host", "should start with http:// or https://"),
         ("OPENAI_BASE_URL", "http://[::1", "should name a server"),
@@ -92,7 +100,7 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("OPENAI_BASE_URL", "http://h:s3cret/", "should name a server"),
         ("OPENAI_BASE_URL", "http://h:0/", "should name a server"),
         ("HTTP_PROXY_OPENAI", "http://u:s3cret/x@h:99999", "should name a server"),
-        ("RETENTION_DAYS", "1000000", "input should be less than or equal to 36500"),
+        ("RETENTION_DAYS", "1000000", "should be less than or equal to 36500"),
         ("DATABASE_URL", "sqlite:///:memory:", "should name a file"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "should look like sqlite:///causerie.db"),
         ("DATABASE_URL", "sqlite:///", "should look like sqlite:///causerie.db"),
@@ -106,14 +114,16 @@ def test_speech_may_be_elsewhere(name: str) -> None:
         ("DATABASE_URL", "postgres://u:s3cret\udc80@h/x", "should look like postgresql://"),
         ("OPENAI_API_KEY", "s3cret-k\u00e4se", "should be a key as its provider shows it"),
         ("OPENAI_API_KEY", "  ", "should be a key as its provider shows it"),
-        ("OPENAI_API_KEY", '"s3cret"', "should be a key as its provider shows it"),
+        ("OPENAI_API_KEY", 's3"cret', "should be a key as its provider shows it"),
         ("SPEECH_API_KEY", "two s3cret", "should be a key as its provider shows it"),
-        ("ACCESS", "s3cret", "input should be 'pairing', 'open' or 'closed'"),
+        ("OPENAI_API_KEY", "http://s3cret:1/v1", "should be a key, not the address of a server"),
+        ("FOOTER", "s3cret", "should be true or false"),
+        ("ACCESS", "s3cret", "should be 'pairing', 'open' or 'closed'"),
         ("OWNERS", "desk:1,123456:s3cret", "each should look like platform:123456789"),
         ("ALLOWED", "desk:1/3", "each should look like platform:123456789"),
         ("SPEECH_LANGUAGE", "English", "should be a code of two letters, such as de"),
-        ("LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("LOG_FORMAT", "xml", "input should be 'text' or 'json'"),
+        ("LOG_LEVEL", "loud", "should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("LOG_FORMAT", "xml", "should be 'text' or 'json'"),
     ],
 )
 def test_a_wrong_value_is_named(
