@@ -15,7 +15,7 @@ from typing import Literal
 from bots import heap, logs, permissions
 from bots.health import Health
 from bots.settings import BotSettings
-from core import metrics, models, tokens
+from core import env_file, metrics, models, tokens
 from core.access import Access
 from core.brain import Brain, offers, open_brain
 from core.commands import COMMANDS
@@ -234,6 +234,8 @@ async def _open_relay(
 def _advise(chosen: BotSettings, brain: Brain) -> None:
     for path in filter(permissions.is_exposed, permissions.private_files(chosen)):
         log.warning("others on this machine can read %s: %s", path, permissions.fix(path))
+    for name, meant in env_file.misnamed(type(chosen).model_fields, chosen.model_fields_set):
+        log.warning("%s is no setting, so it does not count; was %s meant?", name, meant)
     if chosen.has_platform and chosen.access == "pairing" and not chosen.owners:
         log.warning("OWNERS is empty, so nobody can let people in; send /id to the bot to fill it")
     if chosen.has_model_server:

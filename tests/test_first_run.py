@@ -89,6 +89,24 @@ async def test_nobody_to_serve_is_said(tmp_path: Path) -> None:
         assert "Traceback" not in err.decode()
 
 
+async def test_a_mistyped_name_is_pointed_out(tmp_path: Path) -> None:
+    """What was meant as a setting and sets nothing is named; its value is not."""
+    (tmp_path / ".env").write_text(f"OPENAI_KEY={SECRET}\n", encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bots"),
+        env=first_run(tmp_path),
+        cwd=tmp_path,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert "OPENAI_KEY is no setting, so it does not count; was OPENAI_API_KEY meant?" in (
+        err.decode()
+    )
+    assert SECRET not in err.decode()
+
+
 def test_says_its_version_and_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` and `--help` answer without starting anything."""
     for argument, words in (
