@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 
 import markdown_it
 import platformdirs
+from markdown_it.rules_inline import StateInline
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
@@ -31,17 +32,20 @@ from rich.segment import SegmentLines
 from rich.text import Text
 
 from bots import files
-from core.errors import GoneError
+from bots.markup.latex import readable
+from bots.markup.source import MATH
+from core.errors import DeliveryError, GoneError
 
 PROMPT = FormattedText([("ansigreen bold", "\u203a ")])
 VOICE_HELP = "send a recording as a voice message"
 # What would steer a terminal instead of being shown: all controls but tab and line feed.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# HTML is text in a chat. rich would leave it out.
+# HTML is text in a chat, and a picture is its link: rich would leave out the one, and the
+# address of the other.
 _PARSER = (
     markdown_it.MarkdownIt("commonmark")
     .enable(["strikethrough", "table"])
-    .disable(["html_block", "html_inline"])
+    .disable(["html_block", "html_inline", "image"])
 )
 
 
@@ -86,6 +90,7 @@ class Screen(Protocol):
 
         Raises:
             GoneError: Nobody reads it any more.
+            DeliveryError: It cannot be shown, and the chat ends.
         """
 
     async def show_path(self, path: Path) -> None:
@@ -132,6 +137,7 @@ class Terminal:
             history=_history(),
             key_bindings=_bindings(),
             multiline=True,
+            enable_suspend=True,
             prompt_continuation="  ",
             input=source,
             output=sink,
@@ -235,6 +241,7 @@ class Lines:
         self._sink = sink
         self._lines: asyncio.Queue[str | None] | None = None
         self._is_gone = False
+        self._fault = ""
 
     def greet(self, notice: str, hint: str) -> None:  # noqa: ARG002 - nobody can press keys
         """Say the notice, if there is any, apart from the answers."""
@@ -242,7 +249,13 @@ class Lines:
             sys.stderr.write(f"{_printable(notice)}\n")
 
     async def read(self) -> str | None:
-        """Return the next line that is not blank, None at the end or when nobody listens."""
+        """Return the next line that is not blank, None at the end or when nobody listens.
+
+        Raises:
+            DeliveryError: Answers can be written no more: the disk is full, say.
+        """
+        if self._fault:
+            raise DeliveryError(self._fault)
         if self._is_gone:
             return None
         if self._lines is None:
@@ -273,14 +286,19 @@ class Lines:
         self._write(str(path))
 
     def _write(self, *texts: str) -> None:
+        if self._fault:
+            raise DeliveryError(self._fault)
         try:
             self._sink.write("".join(f"{_printable(part)}\n" for part in texts if part))
             self._sink.flush()
-        except BrokenPipeError as error:
-            self._is_gone = True
+        except OSError as error:
             # What is still buffered would make Python's exit complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._sink.fileno())
-            raise GoneError("Nobody reads the answers any more.") from error
+            if isinstance(error, BrokenPipeError):
+                self._is_gone = True
+                raise GoneError("Nobody reads the answers any more.") from error
+            self._fault = f"Cannot write to standard output: {error.strerror}."
+            raise DeliveryError(self._fault) from error
 
     def _pump(self, loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:
         # The loop may be closed before the input is; a terminal that is gone cannot be read.
@@ -351,6 +369,22 @@ def _markdown(text: str) -> Markdown:
             if child.type == "softbreak":
                 child.type = "hardbreak"
     return markdown
+
+
+def _write_formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - a parser's rule
+    """Take LaTeX out of Markdown's hands, and write what it says, or itself, as code."""
+    found = MATH.match(state.src, state.pos, state.posMax)
+    if not found:
+        return False
+    if not silent:
+        text = readable(found[0]) or found[0]
+        is_amid = "\n" in text and state.src[: state.pos].rstrip(" ")[-1:] not in ("", "\n")
+        state.push("code_inline", "code", 0).content = f"\n{text}" if is_amid else text
+    state.pos = found.end()
+    return True
+
+
+_PARSER.inline.ruler.before("escape", "formula", _write_formula)
 
 
 def _printable(text: str) -> str:

@@ -107,6 +107,29 @@ async def test_a_mistyped_name_is_pointed_out(tmp_path: Path) -> None:
     assert SECRET not in err.decode()
 
 
+async def test_ctrl_z_is_no_letter(tmp_path: Path) -> None:
+    """It goes to the shell, if there is one; the line stays as it was, and Ctrl-D leaves it."""
+    keys, terminal = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bots"),
+        env=first_run(tmp_path) | {"OPENAI_API_KEY": "sk-unused", "TERM": "xterm"},
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = b""
+    async with asyncio.timeout(60):
+        while "\u203a ".encode() not in shown:  # else the terminal takes the keys itself
+            shown += await asyncio.to_thread(os.read, keys, 10_000)
+        os.write(keys, b"\x1a\x04")
+        await drain(keys)
+        assert await process.wait() == 0
+
+
 def test_says_its_version_and_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` and `--help` answer without starting anything."""
     for argument, words in (

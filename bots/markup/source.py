@@ -29,7 +29,8 @@ _TAG = re.compile(
     r"<(?<!\\<)(?<!\]\(<)(?<!\]: <)(?!(?:https?://|mailto:)[^\s<>]*>|[\w.+-]+@[\w.-]+>)"
 )
 _INSIDE = r"(?:[^`\\\n]|\\[^()\[\]\n]|\n(?![ \t]*\n))+?"
-_MATH = re.compile(
+# LaTeX with its delimiters.
+MATH = re.compile(
     rf"\\(?<!\\\\)(?:\({_INSIDE}\\\)|\[{_INSIDE}\\\]"
     r"|begin\{((?:align|equation|gather|multline)\*?)\}"
     r"(?:(?!\\begin\{\1)[^`\n]|\n(?![ \t]*\n))+?\\end\{\1\})"
@@ -107,7 +108,7 @@ def prepare(markdown: str) -> Prepared:
         return f"\ufdd0{len(formulas) - 1}\ufdd1"
 
     if "$" in markdown or "\\" in markdown:
-        markdown = _MATH.sub(take, markdown)
+        markdown = MATH.sub(take, markdown)
     if "://" in markdown:
         markdown = keep_addresses(markdown)
     if "<" in markdown:

@@ -179,6 +179,19 @@ async def test_shows_html_and_line_breaks_but_obeys_no_controls(chat: Chat) -> N
     assert "]0;titlex ?" in shown
 
 
+async def test_shows_formulas_and_where_pictures_are(chat: Chat) -> None:
+    """LaTeX is read as on the platforms, but in code; what cannot be read stays as it is."""
+    chat.keys.send_text("x" + ENTER)
+    text = (
+        "It is \\(x_1^2\\), `$x^2$`, $5 or $\\nope{$.\n\n\\[ a_1*b*c \\]\n\n"
+        "So \\begin{align}a &= b \\\\ c &= d\\end{align}\n\n![A cat](http://h/c.png)"
+    )
+    await chat.answer(await get(chat.inbox, 1), text)
+    shown = chat.see()
+    assert "It is x₁², $x^2$, $5 or $\\nope{$.\n\na₁*b*c\n\nSo\na = b\nc = d\n" in shown
+    assert "A cat (http://h/c.png)" in shown
+
+
 async def test_ctrl_c_stops_the_answer(chat: Chat) -> None:
     """During an answer Ctrl-C sends /stop; the prompt is back when that is answered."""
     chat.keys.send_text("tell me" + ENTER)

@@ -13,7 +13,7 @@ from prompt_toolkit.application.current import create_app_session
 
 from bots.console import ConsoleBot
 from bots.terminal import Lines, Screen, open_screen
-from core.errors import GoneError
+from core.errors import DeliveryError, GoneError
 from core.reply import Reply
 from core.types import File, Incoming
 from tests.bots.inbox import Inbox
@@ -100,6 +100,27 @@ async def test_nobody_reading_ends_the_chat() -> None:
         await asyncio.wait_for(bot.listen(Inbox(then=receive)), 10)
     pipes.close()
     assert len(gone) == 1
+
+
+async def test_a_full_disk_ends_the_chat_with_a_sentence() -> None:
+    """What could not be written is kept for the next time: its delivery failed for now only."""
+    pipes = Pipes(b"one\ntwo\n")
+    with open("/dev/full", "w", encoding="utf-8") as sink:  # noqa: ASYNC230, PTH123 - no disk
+        bot = ConsoleBot(commands=(), screen=Lines(pipes.source, sink))
+        failed: list[BaseException] = []
+
+        async def receive(incoming: Incoming) -> None:
+            for _ in range(2):
+                reply = Reply(chat=incoming.chat, key=1, to=incoming.message)
+                reply.settle("1")
+                with pytest.raises(DeliveryError) as caught:
+                    await bot.deliver(reply)
+                failed.append(caught.value)
+
+        with pytest.raises(DeliveryError, match="Cannot write to standard output: No space"):
+            await asyncio.wait_for(bot.listen(Inbox(then=receive)), 10)
+    pipes.close()
+    assert [isinstance(error, GoneError) for error in failed] == [False, False]
 
 
 async def test_no_terminal_means_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
