@@ -7,7 +7,9 @@ import logging
 import os
 import pty
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,17 +48,29 @@ async def drain(terminal: int) -> str:
     return shown.decode()
 
 
+async def started(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    is_leader: bool = False,
+    **streams: Any,
+) -> asyncio.subprocess.Process:
+    """Start the program as somebody does who has set up nothing else, maybe in a new session."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bots"),
+        env=first_run(folder) | {**(settings or {})},
+        cwd=folder,
+        start_new_session=is_leader,
+        **streams,
+    )
+
+
 async def test_a_pipe_is_answered_by_the_embedded_models(tmp_path: Path) -> None:
     """Text and speech are answered, the terminal sees the progress and what this brain is."""
     terminal, errors = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bots"),
-        env=first_run(tmp_path),
-        cwd=tmp_path,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=errors,
+    process = await started(
+        tmp_path, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors
     )
     os.close(errors)
     seen = asyncio.create_task(drain(terminal))
@@ -92,13 +106,8 @@ async def test_nobody_to_serve_is_said(tmp_path: Path) -> None:
 async def test_a_mistyped_name_is_pointed_out(tmp_path: Path) -> None:
     """What was meant as a setting and sets nothing is named; its value is not."""
     (tmp_path / ".env").write_text(f"OPENAI_KEY={SECRET}\n", encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bots"),
-        env=first_run(tmp_path),
-        cwd=tmp_path,
-        stdin=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    process = await started(
+        tmp_path, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
     _, err = await asyncio.wait_for(process.communicate(), 60)
     assert "OPENAI_KEY is no setting, so it does not count; was OPENAI_API_KEY meant?" in (
@@ -110,15 +119,9 @@ async def test_a_mistyped_name_is_pointed_out(tmp_path: Path) -> None:
 async def test_ctrl_z_is_no_letter(tmp_path: Path) -> None:
     """It goes to the shell, if there is one; the line stays as it was, and Ctrl-D leaves it."""
     keys, terminal = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bots"),
-        env=first_run(tmp_path) | {"OPENAI_API_KEY": "sk-unused", "TERM": "xterm"},
-        cwd=tmp_path,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
+    settings = {"OPENAI_API_KEY": "sk-unused", "TERM": "xterm"}
+    process = await started(
+        tmp_path, settings, stdin=terminal, stdout=terminal, stderr=terminal, is_leader=True
     )
     os.close(terminal)
     shown = b""

@@ -247,7 +247,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX usage_named ON usage (created_at) WHERE person <> 'anonymous'",
         "CREATE INDEX usage_day_named ON usage_day (day) WHERE person <> 'anonymous'",
         # wiped: something was deleted for good since the file was written anew; rewritten: when
-        # that was.
+        # that was; wiping: PostgreSQL cleans after some of it now.
         """
         CREATE TABLE chore (
             name TEXT PRIMARY KEY,

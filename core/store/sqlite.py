@@ -238,7 +238,7 @@ async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
     try:
         writing = await _connect(path, prepare)
         reading = await _connect(path, prepare_reading)
-    except BaseException:
+    except BaseException:  # a signal, too: nobody else could open the file
         if writing:
             await _disconnect(writing)
         lock.close()
