@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import contextvars
 import functools
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Concatenate, NamedTuple
+from typing import Any, BinaryIO, Concatenate
 
 import aiosqlite
 
@@ -25,17 +24,11 @@ from core.store.sqlite_file import (
     prepare_reading,
     prepare_visit,
 )
+from core.store.sqlite_groups import Groups, Job, in_thread, while_still
 from core.store.sqlite_tx import look, store_error, tidy, transact
 from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
-
-
-class _Job(NamedTuple):
-    done: asyncio.Future[Any]
-    do: Callable[[Tx], Any]
-    is_synced: bool
-
 
 # Until it is seen that an owner's command wrote to the file; a look takes 0.04 ms.
 LOOK_SECONDS = 1.0
@@ -49,9 +42,9 @@ def now() -> int:
 class SqliteDatabase:
     """A SQLite file that commits in groups; see `core.store.tx.Database`.
 
-    Whatever is asked for while a commit is under way becomes the next transaction, each job
-    in a savepoint of its own: a job that raises undoes itself only, a COMMIT that fails fails
-    the whole group. A job is durable when `run` returns (WAL, synchronous=FULL).
+    Whatever is asked for while a commit is under way becomes the next transaction: a job that
+    raises undoes itself only, a COMMIT that fails fails the whole group. A job is durable when
+    `run` returns (WAL, synchronous=FULL).
 
     Args:
         connection: What writes.
@@ -73,8 +66,8 @@ class SqliteDatabase:
         self._lock = lock
         self._clock = clock
         self._watchers = Watchers()
-        self._waiting: list[_Job] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._writes = Groups(self._commit)
+        self._reads = Groups(functools.partial(self._look, reading)) if reading else self._writes
         self._has_traces = False  # in the log, of what was wiped while somebody read it
 
     async def run(
@@ -87,7 +80,7 @@ class SqliteDatabase:
         Raises:
             StoreError: The database failed; nothing of the job was kept.
         """
-        return await self._queue(lambda tx: job(tx, *args, **kwargs), is_synced=True)
+        return await self._writes.add(lambda tx: job(tx, *args, **kwargs), is_synced=True)
 
     async def run_unsynced(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -97,17 +90,7 @@ class SqliteDatabase:
         Raises:
             StoreError: The database failed; nothing of the job was kept.
         """
-        return await self._queue(lambda tx: job(tx, *args, **kwargs), is_synced=False)
-
-    async def _queue(self, job: Callable[[Tx], T], *, is_synced: bool) -> T:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(future, job, is_synced))
-        if self._committing is None:
-            # It goes on for others than this caller, so that it is nobody's work in the log.
-            self._committing = asyncio.create_task(
-                self._commit_waiting(), context=contextvars.Context()
-            )
-        return await future
+        return await self._writes.add(lambda tx: job(tx, *args, **kwargs))
 
     async def read(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -117,41 +100,25 @@ class SqliteDatabase:
         Raises:
             StoreError: The database failed.
         """
-        if self._reading is None:
-            return await self.run(job, *args, **kwargs)
-        bound: Callable[[Tx], T] = lambda tx: job(tx, *args, **kwargs)  # noqa: E731
-        try:
-            return await _in_thread(self._reading, look, bound, self._clock())
-        except (sqlite3.Error, ValueError) as error:
-            raise store_error(error) from error
+        return await self._reads.add(lambda tx: job(tx, *args, **kwargs))
 
-    async def _commit_waiting(self) -> None:
-        while self._waiting:
-            jobs, self._waiting = self._waiting, []
-            signals: list[Signal] = []
-            try:
-                results, signals, self._has_traces = await _in_thread(
-                    self._connection,
-                    functools.partial(
-                        transact,
-                        is_synced=any(job.is_synced for job in jobs),
-                        has_traces=self._has_traces,
-                    ),
-                    [job.do for job in jobs],
-                    self._clock(),
-                )
-            except (sqlite3.Error, ValueError) as error:
-                results = [store_error(error)] * len(jobs)
-            for (done, _, _), result in zip(jobs, results, strict=True):
-                if done.done():
-                    continue
-                if isinstance(result, BaseException):
-                    done.set_exception(result)
-                else:
-                    done.set_result(result)
-            for signal in signals:
-                self._watchers.tell(signal)
-        self._committing = None
+    async def _commit(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        results, signals, self._has_traces = await while_still(
+            self._connection,
+            functools.partial(
+                transact,
+                is_synced=any(job.is_synced for job in jobs),
+                has_traces=self._has_traces,
+            ),
+            [job.do for job in jobs],
+            self._clock(),
+        )
+        for signal in signals:
+            self._watchers.tell(signal)
+        return results
+
+    async def _look(self, reading: aiosqlite.Connection, jobs: Sequence[Job]) -> Sequence[Any]:
+        return await while_still(reading, look, [job.do for job in jobs], self._clock())
 
     async def tell(self, signal: Signal) -> None:
         """Let whoever watches know."""
@@ -171,7 +138,7 @@ class SqliteDatabase:
     async def _version(self) -> int:
         """Return what changes when another process has committed something."""
         try:
-            return await _in_thread(self._connection, data_version)
+            return await in_thread(self._connection, data_version)
         except (sqlite3.Error, ValueError) as error:
             log.warning("cannot see whether the file was written to: %s", error)
             return -1
@@ -190,7 +157,7 @@ class SqliteDatabase:
             StoreError: The database failed; there may be no room for a second file.
         """
         try:
-            self._has_traces = not await _in_thread(self._connection, tidy, self._clock())
+            self._has_traces = not await in_thread(self._connection, tidy, self._clock())
         except (sqlite3.Error, ValueError) as error:
             raise store_error(error) from error
 
@@ -199,19 +166,11 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finish what waits, then close the file."""
-        if self._committing:
-            await self._committing
+        await self._writes.finish()
         for connection in filter(None, (self._reading, self._connection)):
             await _disconnect(connection)
         if self._lock:
             self._lock.close()
-
-
-async def _in_thread(connection: aiosqlite.Connection, work: Callable[..., T], *args: object) -> T:
-    # aiosqlite has no public way to run a function in its thread: its version is pinned to the
-    # series whose private one is known to work, and every test of the store runs through here.
-    execute: Callable[..., Awaitable[T]] = connection._execute  # noqa: SLF001
-    return await execute(work, connection._conn, *args)  # noqa: SLF001
 
 
 async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:
@@ -267,8 +226,8 @@ async def _connect(
     connection = aiosqlite.connect(path, isolation_level=None)
     try:
         await connection
-        await _in_thread(connection, functools.partial(has_tables, path))
-        await _in_thread(connection, ready)
+        await in_thread(connection, functools.partial(has_tables, path))
+        await in_thread(connection, ready)
     except sqlite3.Error as error:
         await connection.close()
         raise StoreError(f"Cannot open the database {path}: {error}.") from error

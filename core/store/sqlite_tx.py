@@ -89,16 +89,18 @@ class SqliteTx:
 
 def transact(
     connection: sqlite3.Connection,
+    done: Callable[[], object],
     jobs: Sequence[Callable[[Tx], Any]],
     now: int,
     *,
     is_synced: bool = True,
     has_traces: bool = False,
 ) -> tuple[list[Any], list[Signal], bool]:
-    """Run jobs as one transaction, each in a savepoint of its own.
+    """Run jobs as one transaction; one that raises undoes itself only.
 
     Args:
         connection: To the file.
+        done: Called when only the disk is waited for.
         jobs: What is to be done.
         now: Milliseconds since 1970.
         is_synced: It waits for the disk; else a power cut may undo it, and nothing before it.
@@ -112,16 +114,17 @@ def transact(
         sqlite3.Error: Nothing of it was done.
     """
     if is_synced:
-        return _transact(connection, jobs, now, has_traces)
+        return _transact(connection, done, jobs, now, has_traces)
     connection.execute("PRAGMA synchronous = NORMAL")
     try:
-        return _transact(connection, jobs, now, has_traces)
+        return _transact(connection, done, jobs, now, has_traces)
     finally:
         connection.execute("PRAGMA synchronous = FULL")
 
 
 def _transact(
     connection: sqlite3.Connection,
+    done: Callable[[], object],
     jobs: Sequence[Callable[[Tx], Any]],
     now: int,
     has_traces: bool,  # noqa: FBT001 - as above
@@ -129,9 +132,8 @@ def _transact(
     transactions = [SqliteTx(connection, now) for _ in jobs]
     connection.execute("BEGIN IMMEDIATE")
     try:
-        results = [
-            _attempt(tx, connection, job) for tx, job in zip(transactions, jobs, strict=True)
-        ]
+        results = _run_all(connection, transactions, jobs)
+        done()
         connection.execute("COMMIT")
     except BaseException:  # whatever it was, no transaction may stay open
         if connection.in_transaction:
@@ -146,13 +148,24 @@ def _transact(
     return results, [signal for tx in transactions for signal in tx.signals], has_traces
 
 
-def look(connection: sqlite3.Connection, job: Callable[[Tx], T], now: int) -> T:
-    """Run a job that only looks."""
+def look(
+    connection: sqlite3.Connection, _: object, jobs: Sequence[Callable[[Tx], Any]], now: int
+) -> list[Any]:
+    """Run jobs that only look, and at the same; return what each came to, or what it raised."""
     connection.execute("BEGIN")
     try:
-        return job(SqliteTx(connection, now))
+        return [_come_to(SqliteTx(connection, now), job) for job in jobs]
     finally:
         connection.execute("ROLLBACK")
+
+
+def _come_to(tx: SqliteTx, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401 - whatever it is
+    try:
+        return job(tx)
+    except sqlite3.Error as error:
+        return store_error(error)
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the job
+        return error
 
 
 def _empty_log(connection: sqlite3.Connection) -> bool:
@@ -184,6 +197,28 @@ def tidy(connection: sqlite3.Connection, now: int) -> bool:
         connection.execute("DELETE FROM chore")
         connection.execute("INSERT INTO chore (name, at) VALUES ('rewritten', ?)", (now,))
     return _empty_log(connection)
+
+
+def _run_all(
+    connection: sqlite3.Connection,
+    transactions: Sequence[SqliteTx],
+    jobs: Sequence[Callable[[Tx], Any]],
+) -> list[Any]:
+    """Return what each job came to, or the exception that it raised.
+
+    Hardly one does, and savepoints are four of ten statements: where one does, all is undone, and
+    run again with a savepoint for each.
+    """
+    try:
+        return [job(tx) for tx, job in zip(transactions, jobs, strict=True)]
+    except Exception:  # noqa: BLE001 - raised once more below, and handed to whoever asked
+        if connection.in_transaction:  # else SQLite has undone it already
+            connection.execute("ROLLBACK")
+    connection.execute("BEGIN IMMEDIATE")
+    for tx in transactions:
+        tx.signals.clear()
+        tx.wipes = False
+    return [_attempt(tx, connection, job) for tx, job in zip(transactions, jobs, strict=True)]
 
 
 def _attempt(tx: SqliteTx, connection: sqlite3.Connection, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401

@@ -28,9 +28,9 @@ from core.protocols import Store
 from core.relay import PACE
 from core.reply import Reply
 from core.store import open_store
-from core.types import Chat, Delta, Message, ModelEvent, Person
+from core.types import Chat, Delta, Message, ModelEvent, Person, Usage
 from tests.core.house import House
-from tests.core.stand_ins import StandInBot, StandInModel, incoming, plain_usage
+from tests.core.stand_ins import StandInBot, StandInModel, incoming
 from tests.servers.postgres import PostgresServer
 
 CHATS, TURNS, ROUNDS = 200, 20, 3
@@ -84,7 +84,8 @@ class Watched(StandInModel):
         self.prompts.clear()
         self.asked[prompt[-1].content] = time.perf_counter()
         yield Delta(text="So it is.")
-        yield plain_usage(prompt, models, "So it is.")
+        size = sum(message.tokens for message in prompt)
+        yield Usage(purpose="chat", model=models[0], input=size, output=4)
 
 
 class Talk:

@@ -181,12 +181,12 @@ async def test_a_prompt_too_long_after_all_is_shortened(store: Store) -> None:
     house = House(store=store, model=talker(100), context_tokens=1024)
     async with house.running():
         for number in range(3):
-            await house.ask(f"message {number}")
+            await house.talk(f"message {number}")
         house.model.script = script
-        assert await house.ask("and?") == "You said: and?"
-        asked = len(house.model.prompts)
-        assert await house.ask("now?") == "You said: now?"
-        assert len(house.model.prompts) == asked + 1
+        assert await house.talk("and?") == "You said: and?"
+        asked = len(chats(house.model))
+        assert await house.talk("now?") == "You said: now?"
+        assert len(chats(house.model)) == asked + 1
     assert len(await ledger(store, "chat")) == 5
 
 

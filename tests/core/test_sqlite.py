@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,8 @@ import pytest
 from core.errors import LeaseLostError, StoreError
 from core.store import DatabaseStore, open_store
 from core.store.sqlite import SqliteDatabase, open_sqlite
-from core.store.sqlite_tx import SqliteTx
-from core.store.tx import Tx
+from core.store.sqlite_tx import SqliteTx, transact
+from core.store.tx import Signal, Tx
 from core.types import Chat, Outcome, Turn, Usage
 from tests.core.house import House
 from tests.core.stand_ins import StandInClock, incoming, said
@@ -76,6 +78,52 @@ async def test_a_failing_job_undoes_only_itself(database: SqliteDatabase) -> Non
     assert isinstance(results[2].__cause__, sqlite3.IntegrityError)
     assert results[3] is None
     assert await database.run(models) == ["a", "c"]
+
+
+async def test_what_others_of_a_group_tell_is_told(database: SqliteDatabase) -> None:
+    """Once each; what one that raises had told is not."""
+    heard: list[Signal] = []
+    watching = asyncio.create_task(database.watch(heard.append))
+    await asyncio.sleep(0)
+
+    def tell(tx: Tx, ref: str, value: int) -> None:
+        tx.tell(("desk", ref))
+        calibrate(tx, ref, value)
+
+    jobs = [database.run(tell, "a", 1), database.run(tell, "b", -1), database.run(tell, "c", 1)]
+    await asyncio.gather(*jobs, return_exceptions=True)
+    watching.cancel()
+    assert heard == [("desk", "a"), ("desk", "c")]
+
+
+async def test_the_event_loop_goes_on_while_the_database_is_slow(
+    database: SqliteDatabase,
+) -> None:
+    """It stands still for a moment only."""
+    went_on = threading.Event()
+
+    def wait(_: Tx) -> bool:
+        return went_on.wait(10)
+
+    waiting = asyncio.create_task(database.run(wait))
+    await asyncio.sleep(0.001)
+    went_on.set()
+    assert await waiting
+
+
+async def test_the_event_loop_goes_on_while_the_disk_is_waited_for() -> None:
+    """What is left is the COMMIT, which takes as long as the disk does."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE calibration (model, millionths)")
+        open_when_done: list[bool] = []
+        transact(
+            connection,
+            lambda: open_when_done.append(connection.in_transaction),
+            [lambda tx: calibrate(tx, "a", 1)],
+            0,
+        )
+        assert open_when_done == [True]
+        assert connection.execute("SELECT model FROM calibration").fetchall() == [("a",)]
 
 
 async def test_only_what_has_to_outlast_the_process_waits_for_the_disk(

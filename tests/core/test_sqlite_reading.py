@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import StoreError
+from core.errors import LeaseLostError, StoreError
 from core.store.sqlite import SqliteDatabase, open_sqlite
 from core.store.tx import Tx
 
@@ -56,6 +56,27 @@ async def test_who_looks_keeps_nobody_waiting(database: SqliteDatabase) -> None:
     done.set()
     assert await looking == ["a"]
     assert await database.read(models) == ["a", "b"]
+
+
+async def test_who_looks_at_the_same_time_looks_together(database: SqliteDatabase) -> None:
+    """A hundred cost two transactions; one that fails fails alone."""
+    found: list[str] = []
+    assert database._reading
+    await database._reading.set_trace_callback(found.append)
+    await database.run(learn, "a")
+
+    def look(tx: Tx, number: int) -> list[str]:
+        if number == 7:
+            raise LeaseLostError("gone")
+        return models(tx)
+
+    looks = (database.read(look, number) for number in range(100))
+    failing = database.read(learn, "b")
+    results = await asyncio.gather(*looks, failing, return_exceptions=True)
+    assert found.count("BEGIN") <= 2
+    assert isinstance(results[7], LeaseLostError)
+    assert isinstance(results[100], StoreError)
+    assert [one for one in results if one == ["a"]] == [["a"]] * 99
 
 
 async def test_a_second_connection_that_fails_leaves_nothing_open(
