@@ -166,7 +166,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finish what waits, then close the file."""
-        await self._writes.finish()
+        for groups in (self._reads, self._writes):
+            await groups.finish()
         for connection in filter(None, (self._reading, self._connection)):
             await _disconnect(connection)
         if self._lock:
