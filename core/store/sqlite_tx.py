@@ -154,18 +154,10 @@ def look(
     """Run jobs that only look, and at the same; return what each came to, or what it raised."""
     connection.execute("BEGIN")
     try:
-        return [_come_to(SqliteTx(connection, now), job) for job in jobs]
+        return [_attempt(SqliteTx(connection, now), connection, job) for job in jobs]
     finally:
-        connection.execute("ROLLBACK")
-
-
-def _come_to(tx: SqliteTx, job: Callable[[Tx], Any]) -> Any:  # noqa: ANN401 - whatever it is
-    try:
-        return job(tx)
-    except sqlite3.Error as error:
-        return store_error(error)
-    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the job
-        return error
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _empty_log(connection: sqlite3.Connection) -> bool:
@@ -211,7 +203,7 @@ def _run_all(
     """
     try:
         return [job(tx) for tx, job in zip(transactions, jobs, strict=True)]
-    except Exception:  # noqa: BLE001 - raised once more below, and handed to whoever asked
+    except BaseException:  # noqa: BLE001 - raised again below, for whoever asked for the job
         if connection.in_transaction:  # else SQLite has undone it already
             connection.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE")
