@@ -19,7 +19,7 @@ from core.store import depth as depths
 from core.store import expiry, history, inbox, people, privacy, queue, spending, totals, turns
 from core.store.optional import need_psycopg
 from core.store.sqlite import now, open_sqlite
-from core.store.tx import Clock, Database, P, T, Tx
+from core.store.tx import Clock, Database, Key, P, T, Tx
 from core.types import (
     Chat,
     Incoming,
@@ -86,6 +86,16 @@ class DatabaseStore:
         with self._noted(), _measured():
             return await self._database.run(job, *args, **kwargs)
 
+    async def _run_beside(
+        self,
+        key: Key,
+        job: Callable[Concatenate[Tx, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        with self._noted(), _measured():
+            return await self._database.run_beside(key, job, *args, **kwargs)
+
     async def _run_unsynced(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -109,7 +119,7 @@ class DatabaseStore:
             raise
 
     async def put(self, incoming: Incoming, kind: Kind) -> bool:
-        return await self._run(inbox.put, incoming, kind)
+        return await self._run_beside(_place(incoming.chat), inbox.put, incoming, kind)
 
     async def amend(self, incoming: Incoming, kind: Kind) -> bool:
         return await self._run(inbox.amend, incoming, kind)
@@ -140,7 +150,7 @@ class DatabaseStore:
         return await self._run_unsynced(queue.renew, leases)
 
     async def next(self, lease: Lease, *, sent: int | None = None) -> Outgoing | Turn | None:
-        work, buried = await self._run(queue.advance, lease, sent)
+        work, buried = await self._run_beside(_place(lease.chat), queue.advance, lease, sent)
         _tell(buried)
         return work
 
@@ -153,7 +163,11 @@ class DatabaseStore:
         await self._run(queue.postpone, lease, round(seconds * 1000), failed)
 
     async def finish(self, lease: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None:
-        outgoing = await self._run(turns.finish, lease, turn, outcome)
+        if turns.is_its_own(outcome):
+            place = _place(lease.chat)
+            outgoing = await self._run_beside(place, turns.finish, lease, turn, outcome)
+        else:
+            outgoing = await self._run(turns.finish, lease, turn, outcome)
         metrics.spent(outcome.usage)
         return outgoing
 
@@ -164,7 +178,7 @@ class DatabaseStore:
         metrics.spent(transcript.usage)
 
     async def posted(self, reply: int, part: int, ref: str) -> None:
-        await self._run(turns.posted, reply, part, ref)
+        await self._run_beside((str(reply), str(part)), turns.posted, reply, part, ref)
 
     async def window(
         self, chat: int, *, start: int, tokens: int | None = None, before: int | None = None
@@ -261,7 +275,9 @@ class DatabaseStore:
     async def hold(
         self, name: str, limits: Sequence[Limit], *, usd: int, tokens: int, spent: Calls = ()
     ) -> Standing:
-        return await self._run(spending.hold, name, limits, usd=usd, tokens=tokens, spent=spent)
+        return await self._run_beside(
+            (name,), spending.hold, name, limits, usd=usd, tokens=tokens, spent=spent
+        )
 
     async def release_hold(self, name: str) -> None:
         await self._run(spending.release, name)
@@ -311,6 +327,10 @@ def _measured() -> Iterator[None]:
     finally:
         metrics.IN_STORE.count -= 1
         metrics.STORE.observe(time.monotonic() - began)
+
+
+def _place(chat: Chat) -> Key:
+    return chat.platform, chat.ref
 
 
 def _tell(buried: Iterable[queue.Buried]) -> None:

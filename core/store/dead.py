@@ -106,9 +106,9 @@ def retry(tx: Tx, ids: Collection[str] | None) -> set[str]:
     for rows in found.turns.values():
         _ask_anew(tx, rows)
     for row in found.texts.values():
-        tx.run("UPDATE outbox SET failures = 0 WHERE id = ?", row["id"])
+        tx.do("UPDATE outbox SET failures = 0 WHERE id = ?", row["id"])
     for chat in found.chats:
-        tx.run("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", tx.now, chat)
+        tx.do("UPDATE chat SET ready_at = ? WHERE id = ? AND is_leased = 0", tx.now, chat)
         tx.tell(None)
     return found.ids
 
@@ -126,15 +126,15 @@ def drop(tx: Tx, ids: Collection[str] | None) -> set[str]:
     found = _lock(tx, ids)
     heads = [*(rows[0] for rows in found.turns.values()), *found.texts.values()]
     for row in found.texts.values():
-        tx.run("DELETE FROM receipt WHERE turn = ?", -row["id"])
-        tx.run("DELETE FROM outbox WHERE id = ?", row["id"])
+        tx.do("DELETE FROM receipt WHERE turn = ?", -row["id"])
+        tx.do("DELETE FROM outbox WHERE id = ?", row["id"])
     for chat, turn in {(row["chat_id"], row["turn"]) for row in heads}:  # none of a mere notice
         wipe(
             tx,
             tx.all("SELECT id, chat_id FROM inbox WHERE chat_id = ? AND turn = ?", chat, turn),
         )
     for chat in found.chats:
-        tx.run("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
+        tx.do("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
     if found.ids:
         tx.wipe()
     return found.ids
@@ -167,15 +167,15 @@ def _ask_anew(tx: Tx, rows: Iterable[Row]) -> None:
     They get new ids, so that within a chat turns stay in the order in which they are remembered.
     """
     for row in rows:
-        tx.run("DELETE FROM outbox WHERE turn = ?", row["turn"])
-        tx.run("DELETE FROM receipt WHERE turn = ?", row["turn"])
-        tx.run("DELETE FROM dead WHERE inbox_id = ?", row["inbox_id"])
+        tx.do("DELETE FROM outbox WHERE turn = ?", row["turn"])
+        tx.do("DELETE FROM receipt WHERE turn = ?", row["turn"])
+        tx.do("DELETE FROM dead WHERE inbox_id = ?", row["inbox_id"])
         [message] = tx.all("DELETE FROM inbox WHERE id = ? RETURNING *", row["inbox_id"])
         # One attempt counts, so that it is not merged with what waits: it may be poison.
         changes = {"turn": None, "done_at": None, "attempts": 1, "failures": 0, "ready_at": tx.now}
         values = dict(message) | changes
         del values["id"]
-        tx.run(
+        tx.do(
             f"INSERT INTO inbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
             *values.values(),
         )

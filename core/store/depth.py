@@ -10,7 +10,7 @@ from core.types import MOST_FAILURES
 
 def probe(tx: Tx) -> None:
     """Store something that nobody reads."""
-    tx.run(
+    tx.do(
         "INSERT INTO chore (name, at) VALUES ('probed', ?)"
         " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
         tx.now,

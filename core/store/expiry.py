@@ -41,7 +41,7 @@ def _words(tx: Tx, before: int) -> int:
     )
     # Chats first, as everywhere: what is answered anew meanwhile is remembered before, or never.
     for chat in sorted({row["chat_id"] for row in rows}):
-        tx.run("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
+        tx.do("UPDATE chat SET erased = erased + 1 WHERE id = ?", chat)
     wipe(tx, rows)
     return len(rows)
 
@@ -77,7 +77,7 @@ def _calls(tx: Tx, before: int) -> int:
     )
     private = _private(tx, rows)
     for row in rows:
-        tx.run(
+        tx.do(
             "UPDATE usage SET person = ?, turn = NULL, chat_id = ? WHERE id = ?",
             ANONYMOUS,
             nowhere(tx) if row["chat_id"] in private else row["chat_id"],

@@ -83,7 +83,7 @@ def compact(
 def forget(tx: Tx, held: Lease) -> None:
     """Start afresh: memory begins after everything so far; the store keeps it."""
     check(tx, held)
-    tx.run("UPDATE chat SET start = total, summary = '' WHERE id = ?", held.chat_id)
+    tx.do("UPDATE chat SET start = total, summary = '' WHERE id = ?", held.chat_id)
 
 
 def choose(
@@ -91,7 +91,7 @@ def choose(
 ) -> None:
     """Set the chat's model or persona, or whether what is said is kept; None leaves it."""
     check(tx, held)
-    tx.run(
+    tx.do(
         "UPDATE chat SET model = COALESCE(?, model), persona = COALESCE(?, persona),"
         " is_off_record = COALESCE(?, is_off_record) WHERE id = ?",
         model,
@@ -130,7 +130,7 @@ def calibrations(tx: Tx) -> dict[str, float]:
 
 def calibrate(tx: Tx, model: str, factor: float) -> None:
     """Keep what was learned about a model's tokens."""
-    tx.run(
+    tx.do(
         "INSERT INTO calibration (model, millionths) VALUES (?, ?)"
         " ON CONFLICT (model) DO UPDATE SET millionths = excluded.millionths",
         model,

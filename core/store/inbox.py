@@ -97,8 +97,8 @@ def rename(tx: Tx, chat: Chat, ref: str) -> bool:
     ):
         return False
     place = replace(chat, ref=ref).id
-    tx.run("UPDATE admitted SET place = ? WHERE place = ?", place, chat.id)
-    tx.run("UPDATE admitted SET id = ? WHERE id = ?", place, chat.id)
+    tx.do("UPDATE admitted SET place = ? WHERE place = ?", place, chat.id)
+    tx.do("UPDATE admitted SET id = ? WHERE id = ?", place, chat.id)
     return True
 
 
@@ -141,7 +141,7 @@ def message_of(body: str) -> Incoming | None:
 
 def bury(tx: Tx, message: int, reason: str) -> None:
     """Keep a message that is given up for the owner to look at."""
-    tx.run(
+    tx.do(
         "INSERT INTO dead (inbox_id, chat_id, body, reason, died_at)"
         " SELECT id, chat_id, body, ?, ? FROM inbox WHERE id = ?",
         reason,
@@ -152,8 +152,8 @@ def bury(tx: Tx, message: int, reason: str) -> None:
 
 def hush(tx: Tx, message: int) -> None:
     """Delete the words of a message; what waits to be sent in answer to it stays."""
-    tx.run("DELETE FROM dead WHERE inbox_id = ?", message)
-    tx.run(
+    tx.do("DELETE FROM dead WHERE inbox_id = ?", message)
+    tx.do(
         "UPDATE inbox SET person = '', message = '', body = '', transcript = NULL,"
         " done_at = COALESCE(done_at, ?), turn = COALESCE(turn, id) WHERE id = ?",
         tx.now,
@@ -201,7 +201,7 @@ def _meet(tx: Tx, incoming: Incoming, chat: Row) -> None:
     private = chat["id"] if incoming.chat.is_private else chat["private_chat"]
     if (incoming.person.name, private) == (chat["name"], chat["private_chat"]):
         return
-    tx.run(
+    tx.do(
         "INSERT INTO person (id, name, private_chat) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name,"
         " private_chat = COALESCE(excluded.private_chat, person.private_chat)",

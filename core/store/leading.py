@@ -78,4 +78,4 @@ def _claim(tx: Tx, name: str, who: str) -> bool:
 
 
 def _leave(tx: Tx, name: str, who: str) -> None:
-    tx.run("DELETE FROM lead WHERE name = ? AND who = ?", name, who)
+    tx.do("DELETE FROM lead WHERE name = ? AND who = ?", name, who)

@@ -10,7 +10,8 @@ def need_psycopg() -> None:
         SettingsError: What it takes is not installed; says how to install it.
     """
     try:
-        import psycopg  # noqa: F401, PLC0415 - an optional extra
+        import greenlet  # noqa: F401, PLC0415 - an optional extra
+        import psycopg  # noqa: F401, PLC0415 - likewise
     except ImportError as error:
         raise SettingsError(
             "DATABASE_URL: PostgreSQL needs the extra causerie[postgres]; install it with "

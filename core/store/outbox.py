@@ -71,12 +71,12 @@ def note_sent(tx: Tx, sent: int) -> None:
     )
     for row in found:
         if row["has_files"]:
-            tx.run("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
+            tx.do("DELETE FROM outbox_file WHERE outbox_id = ?", sent)
         if row["turn"] is None:
-            tx.run("DELETE FROM receipt WHERE turn = ?", -sent)
+            tx.do("DELETE FROM receipt WHERE turn = ?", -sent)
         elif row["is_hushed"]:
-            tx.run("DELETE FROM receipt WHERE turn = ?", row["turn"])
-            tx.run("DELETE FROM outbox WHERE id = ?", sent)
+            tx.do("DELETE FROM receipt WHERE turn = ?", row["turn"])
+            tx.do("DELETE FROM outbox WHERE id = ?", sent)
 
 
 def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | Notice) -> Row:
@@ -90,7 +90,7 @@ def _put(tx: Tx, chat: int, turn: int | None, to: str | None, said: Outcome | No
         tx.now,
     )
     for part, file in enumerate(said.files):
-        tx.run(
+        tx.do(
             "INSERT INTO outbox_file (outbox_id, part, name, mime, data) VALUES (?, ?, ?, ?, ?)",
             row["id"],
             part,

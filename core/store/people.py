@@ -31,7 +31,7 @@ def ask(tx: Tx, person: str, turn: int) -> Pairing:
         is_new = row["asked_in"] == turn
         return Pairing(code=row["code"], is_new=is_new, recent=_recent(tx))
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
-    tx.run(
+    tx.do(
         "UPDATE person SET status = CASE status WHEN '' THEN 'asked' ELSE status END,"
         " code = ?, asked_at = ?, asked_in = ? WHERE id = ?",
         code,
@@ -55,7 +55,7 @@ def ration(tx: Tx, person: str, turn: int, most: int) -> Pause | None:
     found = tx.lock("SELECT * FROM person WHERE id = ?", person)
     row = found[0] if found else {"minute_at": 0}  # who is forgotten asks for the first time
     if row["minute_at"] <= tx.now - MINUTE_MS:
-        tx.run(
+        tx.do(
             "UPDATE person SET minute_at = ?, minute_turns = 1, minute_last = ?, minute_told = 0"
             " WHERE id = ?",
             tx.now,
@@ -65,14 +65,14 @@ def ration(tx: Tx, person: str, turn: int, most: int) -> Pause | None:
     elif row["minute_last"] == turn:
         return None
     elif row["minute_turns"] < most:
-        tx.run(
+        tx.do(
             "UPDATE person SET minute_turns = minute_turns + 1, minute_last = ? WHERE id = ?",
             turn,
             person,
         )
     else:
         if not row["minute_told"]:
-            tx.run("UPDATE person SET minute_told = ? WHERE id = ?", turn, person)
+            tx.do("UPDATE person SET minute_told = ? WHERE id = ?", turn, person)
         seconds = (row["minute_at"] + MINUTE_MS - tx.now) / 1000
         return Pause(seconds=seconds, is_told=row["minute_told"] not in {0, turn})
     return None
@@ -91,7 +91,7 @@ def decide(tx: Tx, who: str, status: str) -> Known | None:
     )
     if not row:
         return None
-    tx.run("UPDATE person SET status = ? WHERE id = ?", status, row["id"])
+    tx.do("UPDATE person SET status = ? WHERE id = ?", status, row["id"])
     return replace(_known(row), status=status)
 
 
@@ -107,7 +107,7 @@ def admits(tx: Tx, place: str, ids: Collection[str]) -> bool:
 
 def admit(tx: Tx, place: str, admitted: Admitted) -> None:
     """Let a group of people, or everybody in a part of a place, talk there."""
-    tx.run(
+    tx.do(
         "INSERT INTO admitted (place, id, name) VALUES (?, ?, ?)"
         " ON CONFLICT (place, id) DO UPDATE SET name = excluded.name",
         place,

@@ -1,16 +1,12 @@
-"""PostgreSQL: as many connections as transactions run side by side, shared by many processes."""
+"""PostgreSQL: transactions side by side, shared by many processes."""
 
 import asyncio
 import contextlib
-import contextvars
 import functools
 import logging
 import random
 import secrets
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate
 
 import psycopg
@@ -18,27 +14,23 @@ from psycopg import errors
 
 from core import metrics
 from core.errors import StoreError
+from core.store.groups import Groups, Job
 from core.store.leading import lead
-from core.store.postgres_connection import (
-    OPTIONS,
-    Connection,
-    connect,
-    cut,
-    migrate,
-    plain,
-    sound,
-    store_error,
-    unreachable,
-)
+from core.store.postgres_connection import OPTIONS, Connection, migrate, plain, store_error
 from core.store.postgres_news import CHANNEL, notify, told
-from core.store.postgres_wire import CHANGED, Result, Wire
-from core.store.tx import Clock, P, Row, Signal, T, Tx, Watchers
+from core.store.postgres_pool import Pool, monotonic
+from core.store.postgres_tx import ApartError, carry_out
+from core.store.postgres_wire import CHANGED
+from core.store.tx import Clock, Key, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
 
-# Of one process. Each more takes some percent of CPU, to wait for the others; fewer would not do
-# 250 turns a second with a server half a millisecond away.
+# Of one process: about as many as there are kinds of jobs that are run side by side.
 CONNECTIONS = 6
+# Side by side: more take hardly less of everybody's time each, but let the first wait longer.
+MOST_BESIDE = 64
+# A group that waits for a row that somebody holds, say, does not keep others waiting for longer.
+PATIENCE_SECONDS = 0.1
 RECONNECT_SECONDS = 1.0
 GATHER_SECONDS = 0.01
 CLOSE_SECONDS = 2.0  # for what waits to be finished
@@ -60,66 +52,15 @@ _TAKE_UP = """
 """
 
 
-class PostgresTx:
-    """An open transaction; see `core.store.tx.Tx`.
-
-    It begins with the first statement that is more than a query: until then each sees what was
-    committed before it, as all do at READ COMMITTED.
-
-    Attributes:
-        signals: What it lets others know.
-    """
-
-    def __init__(self, wire: Wire, now: int) -> None:
-        self._wire = wire
-        self.now = now
-        self.signals: list[Signal] = []
-
-    def run(self, sql: str, *values: object) -> int:
-        """Execute a statement; return how many rows it changed."""
-        return self._execute(sql, values).size
-
-    def all(self, sql: str, *values: object) -> Sequence[Row]:
-        """Return all rows of a query."""
-        return self._execute(sql, values).rows
-
-    def one(self, sql: str, *values: object) -> Row | None:
-        """Return the first row of a query, or None."""
-        return next(iter(self._execute(sql, values).rows), None)
-
-    def lock(self, sql: str, *values: object, skip: bool = False) -> Sequence[Row]:
-        """Return all rows of a query, locked."""
-        return self.all(f"{sql} FOR UPDATE{' SKIP LOCKED' if skip else ''}", *values)
-
-    def wipe(self) -> None:
-        """Have the tables cleaned soon: what is deleted is overwritten when its room is needed."""
-        self.run(
-            "INSERT INTO chore (name, at) VALUES ('wiped', ?) ON CONFLICT (name) DO NOTHING",
-            self.now,
-        )
-
-    def tell(self, signal: Signal) -> None:
-        """Let whoever watches know."""
-        self.signals.append(signal)
-
-    def _execute(self, sql: str, values: Sequence[object]) -> Result:
-        if not self._wire.is_begun and not _is_query(sql):
-            self._wire.begin()
-        try:
-            return self._wire.execute(sql, values)
-        except (UnicodeEncodeError, psycopg.DataError):
-            cleaned = [sound(value) for value in values]
-            if cleaned == list(values):
-                raise
-        return self._wire.execute(sql, cleaned)
-
-
 class PostgresDatabase:
     """A PostgreSQL database; see `core.store.tx.Database`.
 
-    Transactions run side by side, each in a thread with a connection of its own, at READ
-    COMMITTED: they lock the rows that they decide by. One that got into another's way, or whose
-    connection was closed before it could commit, is run again.
+    Transactions run side by side, each on a connection of its own, at READ COMMITTED: they lock
+    the rows that they decide by. One that got into another's way, or whose connection was closed
+    before it could commit, is run again.
+
+    Jobs of the same kind, each about something else, are run in one transaction where many are
+    asked for: that costs a third. If one of them has to be undone, all are, and run one by one.
 
     Args:
         url: Of the database.
@@ -132,26 +73,35 @@ class PostgresDatabase:
     ) -> None:
         self._url = url
         self._clock = clock
-        self._skew = 0
-        self._local = threading.local()
-        self._open: set[Connection] = set()
-        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="postgres")
+        self._pool = Pool(url, connections)
+        self._kinds: dict[object, Groups] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._watchers = Watchers()
         self._listening: asyncio.Task[None] | None = None
         self._name = secrets.token_hex(8)
         self._news: set[Signal] = set()
         self._telling: asyncio.Task[None] | None = None
         self._is_closing = False
-        self._has_hung_up = threading.Event()
 
     async def run(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `job(tx, ...)` in a transaction; see `core.store.tx.Database`."""
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        bound: Callable[[Tx], T] = functools.partial(_call, job, args, kwargs)
-        self._threads.submit(contextvars.copy_context().run, self._work, bound, answer)
-        return await answer
+        return await self._see_to(self._alone(functools.partial(_call, job, args, kwargs)))
+
+    async def run_beside(
+        self,
+        key: Key,
+        job: Callable[Concatenate[Tx, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a job like `run`, beside those of its kind that are about something else."""
+        groups = self._kinds.get(job)
+        if groups is None:
+            groups = Groups(self._work, most=MOST_BESIDE, patience=PATIENCE_SECONDS)
+            self._kinds[job] = groups
+        return await groups.add(functools.partial(_call, job, args, kwargs), key=key)
 
     async def run_unsynced(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -163,15 +113,16 @@ class PostgresDatabase:
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a job that only looks: a transaction of queries takes no locks, and no COMMIT."""
-        return await self.run(job, *args, **kwargs)
+        return await self.run_beside((), job, *args, **kwargs)
 
     async def prepare(self) -> None:
-        """Connect, and bring the database to the newest schema.
+        """Connect, so that others see that somebody is there; bring it to the newest schema.
 
         Raises:
             StoreError: It cannot be reached, or is from a newer version.
         """
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._migrate)
+        opened = asyncio.to_thread(self._pool.open, _migrate)
+        self._pool.keep(await self._see_to(opened))
 
     async def tell(self, signal: Signal) -> None:
         """Let whoever watches know, here at once."""
@@ -189,78 +140,89 @@ class PostgresDatabase:
 
     async def tidy(self) -> None:
         """Have the server clean its tables if something was wiped."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._vacuum)
+        await self._see_to(self._clean())
 
     def hang_up(self) -> None:
         """Cut all connections; no further one is opened."""
-        self._has_hung_up.set()
-        for connection in [*self._open]:
-            cut(connection)
+        self._pool.hang_up()
 
     async def close(self) -> None:
         """Finish what waits, unless the server stands still, then let go of all connections."""
         self._is_closing = True
-        ending = {asyncio.create_task(asyncio.to_thread(self._threads.shutdown))}
+        ending = {asyncio.create_task(groups.finish()) for groups in self._kinds.values()}
+        ending |= self._tasks
         for task in filter(None, (self._listening, self._telling)):
             task.cancel()
             ending.add(task)
-        _, late = await asyncio.wait(ending, timeout=CLOSE_SECONDS)
-        if late:
-            self.hang_up()
-            await asyncio.wait(late)
-        for connection in [*self._open]:
-            self._let_go(connection)
+        if ending:
+            await asyncio.wait(ending, timeout=CLOSE_SECONDS)
+        self._pool.hang_up()
+        while late := {task for task in ending | self._tasks if not task.done()}:
+            await asyncio.wait(late)  # also for what was asked for meanwhile
+        await self._pool.close_all()
 
-    def _work(self, job: Callable[[Tx], T], answer: asyncio.Future[T]) -> None:
-        """Run a job in a thread, and hand what it came to to the event loop, unless that ended."""
-        signals: Sequence[Signal] = ()
-        try:
-            result, signals = self._transact(job)
-            settle = functools.partial(answer.set_result, result)
-        except BaseException as error:  # noqa: BLE001 - whoever asked for the job hears of it
-            settle = functools.partial(answer.set_exception, error)
-        with contextlib.suppress(RuntimeError):
-            answer.get_loop().call_soon_threadsafe(self._settle, answer, settle, signals)
+    async def _clean(self) -> None:
+        # On a connection of its own, in a thread: it takes its time.
+        self._pool.close(await asyncio.to_thread(self._pool.open, _vacuum))
 
-    def _settle(
-        self,
-        answer: asyncio.Future[Any],
-        settle: Callable[[], None],
-        signals: Sequence[Signal],
-    ) -> None:
-        if not answer.done():  # or whoever asked did not wait
-            settle()
-        if signals:
-            self._announce(signals)
+    async def _work(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        """Run jobs side by side if that can be done; return what each came to."""
+        if len(jobs) > 1:
+            with contextlib.suppress(ApartError):
+                return await self._together([job.do for job in jobs])
+        apart = (self._alone(job.do) for job in jobs)
+        return await asyncio.gather(*apart, return_exceptions=True)
 
-    def _transact(self, job: Callable[[Tx], T]) -> tuple[T, Sequence[Signal]]:
-        """Run a job, again if it was undone by no fault of its own; return also its signals."""
+    async def _together(self, jobs: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
+        async with self._pool.wire() as wire:
+            try:
+                done = await carry_out(wire, jobs, self._now())
+            except psycopg.Error as error:
+                if wire.is_committing and wire.connection.closed:
+                    raise store_error(error) from None  # it may have been done
+                raise ApartError from None
+        for one in done:
+            self._announce(one.signals)
+        return [one.result for one in done]
+
+    async def _alone(self, job: Callable[[Tx], T]) -> T:
+        """Run a job, again if it was undone by no fault of its own."""
         tries = 0
         while True:
             tries += 1
-            wire = self._connected()
-            tx = PostgresTx(wire, self._now())
-            is_committing = False
-            try:
-                result = job(tx)
-                is_committing = True
-                wire.commit()
-            except _COLLISIONS as error:
-                wire.rollback()
-                if tries == MOST_TRIES:
-                    raise store_error(error) from None
-                time.sleep(random.uniform(0, 0.01 * tries))  # noqa: S311 - spreads load
-            except psycopg.Error as error:
-                self._recover(wire)
-                # A connection that was closed while nobody used it; a commit may have been done.
-                if not wire.connection.closed or is_committing or tries > 1:
-                    raise store_error(error) from None
-            except BaseException:  # whatever the job raised, no transaction may stay open
-                self._recover(wire)
-                raise
-            else:
-                return result, tx.signals
+            async with self._pool.wire() as wire:
+                try:
+                    [done] = await carry_out(wire, [job], self._now())
+                    break
+                except _COLLISIONS as error:
+                    if tries == MOST_TRIES:
+                        raise store_error(error) from None
+                except psycopg.Error as error:
+                    # A connection that was closed while nobody used it; a commit may be done.
+                    if not wire.connection.closed or wire.is_committing or tries > 1:
+                        raise store_error(error) from None
+            await asyncio.sleep(random.uniform(0, 0.01 * tries))  # noqa: S311 - spreads load
+        if isinstance(done.result, BaseException):
+            raise done.result
+        self._announce(done.signals)
+        result: T = done.result
+        return result
+
+    def _now(self) -> int:
+        return self._clock() if self._clock else monotonic() + self._pool.skew
+
+    async def _see_to(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done, and not undone if the caller is cancelled."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        """Keep a job no more that has ended; whoever asked for it may not wait any longer."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _announce(self, signals: Sequence[Signal]) -> None:
         """Let those in this process know at once, and the others soon."""
@@ -281,63 +243,6 @@ class PostgresDatabase:
                 await self.run(notify, self._name, news)
             await asyncio.sleep(GATHER_SECONDS)
         self._telling = None
-
-    def _recover(self, wire: Wire) -> None:
-        with contextlib.suppress(psycopg.Error):
-            wire.rollback()
-        if wire.connection.broken:
-            wire.connection.close()
-
-    def _now(self) -> int:
-        return self._clock() if self._clock else _monotonic() + self._skew
-
-    def _connected(self) -> Wire:
-        """Return this thread's connection."""
-        wire: Wire | None = getattr(self._local, "wire", None)
-        if wire is None or wire.connection.closed:
-            if wire:
-                self._local.wire = None
-                self._let_go(wire.connection)
-            wire = self._local.wire = Wire(self._connect())
-        return wire
-
-    def _let_go(self, connection: Connection) -> None:
-        connection.close()
-        self._open.remove(connection)
-        metrics.STORE_CONNECTIONS.dec()
-
-    def _connect(self) -> Connection:
-        if self._has_hung_up.is_set():
-            raise unreachable()
-        connection, now = connect(self._url)
-        self._skew = now - _monotonic()
-        self._open.add(connection)
-        metrics.STORE_CONNECTIONS.inc()
-        if self._has_hung_up.is_set():  # meanwhile
-            cut(connection)
-        return connection
-
-    def _migrate(self) -> None:
-        connection = self._connected().connection
-        try:
-            with connection.transaction():
-                migrate(connection)
-        except psycopg.Error as error:
-            raise store_error(error) from None
-
-    def _vacuum(self) -> None:
-        # On a connection of its own: a VACUUM stands in no transaction, and takes its time.
-        connection = self._connect()
-        try:
-            connection.execute(_TAKE_UP)
-            if connection.execute("SELECT 1 FROM chore WHERE name = 'wiping'").fetchone():
-                connection.execute("SET statement_timeout = 0")
-                connection.execute(f"VACUUM {_WIPED}")
-                connection.execute("DELETE FROM chore WHERE name = 'wiping'")
-        except psycopg.Error as error:
-            raise store_error(error) from None
-        finally:
-            self._let_go(connection)
 
     async def _listen(self) -> None:
         """Hear what other processes, and this one, tell; whatever happens to the connection."""
@@ -363,12 +268,17 @@ def _call(job: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], 
     return job(tx, *args, **kwargs)
 
 
-def _is_query(sql: str) -> bool:
-    return sql.startswith("SELECT") and "FOR UPDATE" not in sql
+def _migrate(connection: Connection) -> None:
+    with connection.transaction():
+        migrate(connection)
 
 
-def _monotonic() -> int:
-    return time.monotonic_ns() // 1_000_000
+def _vacuum(connection: Connection) -> None:
+    connection.execute(_TAKE_UP)
+    if connection.execute("SELECT 1 FROM chore WHERE name = 'wiping'").fetchone():
+        connection.execute("SET statement_timeout = 0")
+        connection.execute(f"VACUUM {_WIPED}")
+        connection.execute("DELETE FROM chore WHERE name = 'wiping'")
 
 
 async def open_postgres(url: str, *, clock: Clock | None = None) -> PostgresDatabase:

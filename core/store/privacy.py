@@ -31,7 +31,7 @@ def kept(tx: Tx, held: Lease, turn: Turn) -> Kept:
     """Count what is stored about somebody, and note that they may want it deleted."""
     check(tx, held)
     person = turn.person.id
-    tx.run(
+    tx.do(
         "UPDATE person SET forget_at = ?, forget_in = ? WHERE id = ?",
         tx.now,
         held.chat_id,
@@ -75,16 +75,16 @@ def erase(tx: Tx, person: str) -> None:
         if is_theirs:
             _empty(tx, chat["id"])
         # What a summary holds of whom cannot be told apart, so that all of it goes.
-        tx.run("UPDATE chat SET summary = '', erased = erased + 1 WHERE id = ?", chat["id"])
+        tx.do("UPDATE chat SET summary = '', erased = erased + 1 WHERE id = ?", chat["id"])
     _untell(tx, person)
     own = [str(chat["id"]) for chat in chats if chat["is_private"]]
     # The day and month that last go on to count: nobody escapes a limit by being forgotten.
-    tx.run(
+    tx.do(
         "DELETE FROM budget WHERE period NOT IN (?, ?) AND (scope = 'user' AND subject = ?"
         f" OR scope = 'chat' AND subject IN {_any(own)})",
         *(*periods(tx.now), person, *own),
     )
-    tx.run("UPDATE admitted SET name = id WHERE id = ?", person)
+    tx.do("UPDATE admitted SET name = id WHERE id = ?", person)
     _leave(tx, person)
     tx.wipe()
 
@@ -98,19 +98,19 @@ def _untell(tx: Tx, person: str) -> None:
     """
     notices = "FROM outbox WHERE turn IS NULL AND text LIKE ?"
     words = f"%`{person}`%"
-    tx.run(f"DELETE FROM receipt WHERE turn IN (SELECT -id {notices})", words)
-    tx.run(f"DELETE {notices}", words)
+    tx.do(f"DELETE FROM receipt WHERE turn IN (SELECT -id {notices})", words)
+    tx.do(f"DELETE {notices}", words)
 
 
 def _leave(tx: Tx, person: str) -> None:
     """Delete somebody but for what was decided about them, and what they have just asked for."""
-    tx.run(
+    tx.do(
         "DELETE FROM person WHERE id = ? AND status NOT IN ('approved', 'denied')"
         " AND COALESCE(asked_at, 0) <= ?",
         person,
         tx.now - CODE_MS,
     )
-    tx.run(
+    tx.do(
         "UPDATE person SET name = id, private_chat = NULL, forget_at = NULL, forget_in = NULL"
         " WHERE id = ?",
         person,
@@ -125,9 +125,9 @@ def wipe(tx: Tx, rows: Iterable[Row]) -> None:
         rows: Of the inbox; `id` and `chat_id` are enough.
     """
     for row in rows:
-        tx.run("DELETE FROM outbox WHERE turn = ?", row["id"])
-        tx.run("DELETE FROM receipt WHERE turn = ?", row["id"])
-        tx.run("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["chat_id"], row["id"])
+        tx.do("DELETE FROM outbox WHERE turn = ?", row["id"])
+        tx.do("DELETE FROM receipt WHERE turn = ?", row["id"])
+        tx.do("DELETE FROM message WHERE chat_id = ? AND turn = ?", row["chat_id"], row["id"])
         hush(tx, row["id"])
 
 
@@ -145,7 +145,7 @@ def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
     # Who alone wrote in a chat is named by it: their costs move to a chat that is nowhere.
     target = nowhere(tx) if is_theirs else chat
     whose = "chat_id = ? AND (person = ? OR 1 = ?)"
-    tx.run(
+    tx.do(
         f"UPDATE usage SET person = ?, chat_id = ?, turn = NULL WHERE {whose}",
         ANONYMOUS,
         target,
@@ -160,12 +160,10 @@ def _anonymise_chat(tx: Tx, chat: int, person: str, *, is_theirs: bool) -> None:
 
 def _empty(tx: Tx, chat: int) -> None:
     """Delete all of a private chat but that it exists."""
-    tx.run("DELETE FROM message WHERE chat_id = ?", chat)
-    tx.run("DELETE FROM receipt WHERE turn IN (SELECT -id FROM outbox WHERE chat_id = ?)", chat)
-    tx.run("DELETE FROM outbox WHERE chat_id = ?", chat)
-    tx.run(
-        "UPDATE chat SET title = '', model = '', persona = '', start = total WHERE id = ?", chat
-    )
+    tx.do("DELETE FROM message WHERE chat_id = ?", chat)
+    tx.do("DELETE FROM receipt WHERE turn IN (SELECT -id FROM outbox WHERE chat_id = ?)", chat)
+    tx.do("DELETE FROM outbox WHERE chat_id = ?", chat)
+    tx.do("UPDATE chat SET title = '', model = '', persona = '', start = total WHERE id = ?", chat)
 
 
 def stored(tx: Tx, person: str) -> Stored:

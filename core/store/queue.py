@@ -28,6 +28,12 @@ MOST_MERGED = 50
 POSTPONED = 2
 UNREADABLE = "I cannot read this message any more. Please send it again; my owner knows about it."
 
+# What waits in an inbox, as much as may be answered at once.
+_UNDONE = (
+    f"SELECT inbox.*, {OF_TURN} FROM inbox WHERE chat_id = ? AND done_at IS NULL"
+    " ORDER BY id LIMIT ?"
+)
+
 # Ids of a chat and of a message in it that could not be read.
 Buried = tuple[int, int]
 
@@ -78,17 +84,18 @@ def _take(
     """Lease chats, and return those in which something is to be done, with that."""
     chats = [row["id"] for row in rows]
     some, values = among(chats)
-    tx.run(
+    tx.do(
         f"UPDATE chat SET ready_at = ?, is_leased = 1, epoch = epoch + 1 WHERE id IN ({some})",
         tx.now + LEASE_MS,
         *values,
     )
     full = waiting(tx, chats)
+    inboxes = tx.each(_UNDONE, [(chat, MOST_MERGED) for chat in chats], locks=True)
     taken: list[tuple[Lease, Outgoing | Turn]] = []
-    for row in rows:
+    for row, undone in zip(rows, inboxes, strict=True):
         held = Lease(chat_id=row["id"], chat=chat_of(row), epoch=row["epoch"] + 1)
         outgoing = unsent(tx, held) if held.chat_id in full else None
-        work = outgoing or _next_turn(tx, held, row, buried)
+        work = outgoing or _next_turn(tx, held, row, undone, buried)
         if work:
             taken.append((held, work))
     _attempt(tx, [number for _, work in taken if isinstance(work, Turn) for number in work.ids])
@@ -99,17 +106,16 @@ def renew(tx: Tx, leases: Sequence[Lease]) -> set[int]:
     """Extend leases; return the chats whose lease is lost.
 
     A renewal that was held up after it had begun takes nothing back of what a later one extended.
+    Their rows are locked in the order in which groups of jobs lock them.
     """
     until = tx.now + LEASE_MS
-    return {
-        held.chat_id
-        for held in leases
-        if not tx.run(
-            "UPDATE chat SET ready_at = CASE WHEN ready_at < ? THEN ? ELSE ready_at END"
-            " WHERE id = ? AND epoch = ?",
-            *(until, until, held.chat_id, held.epoch),
-        )
-    }
+    held = sorted(leases, key=lambda lease: (lease.chat.platform, lease.chat.ref))
+    renewed = tx.each(
+        "UPDATE chat SET ready_at = CASE WHEN ready_at < ? THEN ? ELSE ready_at END"
+        " WHERE id = ? AND epoch = ? RETURNING id",
+        [(until, until, lease.chat_id, lease.epoch) for lease in held],
+    )
+    return {lease.chat_id for lease, found in zip(held, renewed, strict=True) if not found}
 
 
 def advance(
@@ -127,7 +133,10 @@ def advance(
         tx.wipe()
     if _let_go_if_idle(tx, held):
         return None, buried
-    work = unsent(tx, held) or _next_turn(tx, held, row, buried)
+    work: Outgoing | Turn | None = unsent(tx, held)
+    if not work:
+        undone = tx.lock(_UNDONE, held.chat_id, MOST_MERGED)
+        work = _next_turn(tx, held, row, undone, buried)
     if isinstance(work, Turn):
         _attempt(tx, work.ids)
     return work, buried
@@ -155,7 +164,7 @@ def release(tx: Tx, held: Lease, turn: Turn | None = None) -> None:
     check(tx, held)
     if turn:
         for message in turn.ids:
-            tx.run("UPDATE inbox SET attempts = attempts - 1 WHERE id = ?", message)
+            tx.do("UPDATE inbox SET attempts = attempts - 1 WHERE id = ?", message)
     _let_go(tx, held, tx.now)
 
 
@@ -164,7 +173,7 @@ def release_all(tx: Tx) -> None:
 
     A chat that was postponed waits on: a platform that asked for it counts the seconds, too.
     """
-    tx.run(
+    tx.do(
         "UPDATE chat SET is_leased = 0, epoch = epoch + 1, ready_at = ? WHERE is_leased = 1",
         tx.now,
     )
@@ -174,11 +183,11 @@ def postpone(tx: Tx, held: Lease, milliseconds: int, failed: Turn | Outgoing | N
     """Give the chat up; it becomes ready again later, and not by a new message."""
     check(tx, held)
     if isinstance(failed, Outgoing):
-        tx.run("UPDATE outbox SET failures = failures + 1 WHERE id = ?", failed.id)
+        tx.do("UPDATE outbox SET failures = failures + 1 WHERE id = ?", failed.id)
     elif failed:
         for message in failed.ids:
-            tx.run("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
-    tx.run(
+            tx.do("UPDATE inbox SET failures = failures + 1 WHERE id = ?", message)
+    tx.do(
         "UPDATE chat SET ready_at = ?, is_leased = ?, epoch = epoch + 1 WHERE id = ?",
         tx.now + milliseconds,
         POSTPONED,
@@ -232,17 +241,13 @@ def _attempt(tx: Tx, messages: Sequence[int]) -> None:
     """Count an attempt to answer some messages."""
     if messages:
         some, values = among(messages)
-        tx.run(f"UPDATE inbox SET attempts = attempts + 1 WHERE id IN ({some})", *values)
+        tx.do(f"UPDATE inbox SET attempts = attempts + 1 WHERE id IN ({some})", *values)
 
 
-def _next_turn(tx: Tx, held: Lease, row: Row, buried: list[Buried]) -> Outgoing | Turn | None:
+def _next_turn(
+    tx: Tx, held: Lease, row: Row, rows: Sequence[Row], buried: list[Buried]
+) -> Outgoing | Turn | None:
     """Return what is to be answered next, or told of it; let the chat go if there is nothing."""
-    rows = tx.lock(
-        f"SELECT inbox.*, {OF_TURN} FROM inbox WHERE chat_id = ? AND done_at IS NULL"
-        " ORDER BY id LIMIT ?",
-        held.chat_id,
-        MOST_MERGED,
-    )
     if not rows:
         _let_go(tx, held, None)
         return None
@@ -290,21 +295,21 @@ def _is_alike(row: Row, head: Row) -> bool:
 
 def _bury(tx: Tx, chat: Row, message: Row) -> None:
     """Give up a message that cannot be read, and say so to whoever wrote it."""
-    tx.run(
+    tx.do(
         "INSERT INTO outbox (chat_id, turn, reply_to, text, created_at) VALUES (?, ?, ?, ?, ?)",
         *(chat["id"], message["id"], message["message"] or None, UNREADABLE, tx.now),
     )
     if chat["is_off_record"]:
         return hush(tx, message["id"])
     bury(tx, message["id"], "it could not be read")
-    tx.run("UPDATE inbox SET done_at = ?, turn = id WHERE id = ?", tx.now, message["id"])
+    tx.do("UPDATE inbox SET done_at = ?, turn = id WHERE id = ?", tx.now, message["id"])
     return None
 
 
 def _let_go(tx: Tx, held: Lease, ready_at: int | None) -> None:
     if ready_at is not None:
         tx.tell(None)
-    tx.run(
+    tx.do(
         "UPDATE chat SET ready_at = ?, is_leased = 0, epoch = epoch + 1 WHERE id = ?",
         ready_at,
         held.chat_id,

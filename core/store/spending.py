@@ -52,6 +52,7 @@ def hold(
     kept = _spent(spent)
     usd, tokens = usd + kept["usd"], tokens + kept["tokens"]
     if _enter(tx, name, places, usd, tokens):
+        tx.alone()
         _expire(tx)
     # Last, since it is what all chats share: others wait for it until this is committed.
     rows = _book(tx, places, held_usd=usd, held_tokens=tokens)
@@ -59,6 +60,7 @@ def hold(
     levels = list(_levels(tx, limits, rows, held=amounts))
     for level in levels:
         if amounts[level.unit] > level.left:
+            tx.alone()  # or else it was in the way of others that the limit allows
             if not spent:
                 release(tx, name)
             else:
@@ -85,7 +87,7 @@ def _shrink(
     tx: Tx, name: str, places: _Places, amounts: Mapping[str, int], kept: Mapping[str, int]
 ) -> None:
     """Let go of all that is held but what was spent."""
-    tx.run("UPDATE hold SET usd = ?, tokens = ? WHERE name = ?", kept["usd"], kept["tokens"], name)
+    tx.do("UPDATE hold SET usd = ?, tokens = ? WHERE name = ?", kept["usd"], kept["tokens"], name)
     _add(
         tx,
         places,
@@ -137,7 +139,7 @@ def levels(tx: Tx, limits: Sequence[Limit]) -> list[Level]:
 
 def cap(tx: Tx, limit: Limit, unit: Unit, amount: int | None) -> None:
     """Set a limit in place of that of the settings; None for no limit."""
-    tx.run(
+    tx.do(
         "INSERT INTO cap (scope, subject, span, unit, amount) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (scope, subject, span, unit) DO UPDATE SET amount = excluded.amount",
         limit.scope,
@@ -150,7 +152,7 @@ def cap(tx: Tx, limit: Limit, unit: Unit, amount: int | None) -> None:
 
 def uncap(tx: Tx, limit: Limit, unit: Unit) -> None:
     """Let the limit of the settings count again."""
-    tx.run(
+    tx.do(
         "DELETE FROM cap WHERE scope = ? AND subject = ? AND span = ? AND unit = ?",
         limit.scope,
         limit.subject,
@@ -169,7 +171,7 @@ def reset(tx: Tx, limit: Limit) -> None:
 
     What was granted stays, and so does the ledger.
     """
-    tx.run(
+    tx.do(
         "UPDATE budget SET spent_usd = 0, spent_tokens = 0, warned = ''"
         " WHERE scope = ? AND subject = ? AND period = ?",
         limit.scope,
@@ -182,9 +184,9 @@ def _expire(tx: Tx) -> None:
     for row in tx.lock(_LATE, tx.now, tx.now - KEPT_MS, skip=True):
         if row["usd"] + row["tokens"] > 0:
             _add(tx, _places(row), held_usd=-row["usd"], held_tokens=-row["tokens"])
-            tx.run("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
+            tx.do("UPDATE hold SET usd = 0, tokens = 0 WHERE name = ?", row["name"])
         else:
-            tx.run("DELETE FROM hold WHERE name = ?", row["name"])
+            tx.do("DELETE FROM hold WHERE name = ?", row["name"])
 
 
 def _book(tx: Tx, places: _Places, **amounts: int) -> list[Row]:
@@ -201,13 +203,13 @@ def _add(tx: Tx, places: _Places, **amounts: int) -> None:
     """Add amounts to each of some budgets."""
     if places:
         statement, values = _adding(places, amounts)
-        tx.run(statement, *values)
+        tx.do(statement, *values)
 
 
 def _adding(places: _Places, amounts: Mapping[str, int]) -> tuple[str, Iterable[object]]:
     """Return a statement that adds amounts to budgets, and its values.
 
-    A transaction that does this twice, or in another order, may meet one that waits for it.
+    What all chats share is locked first: whoever waits for that holds nothing that others want.
     """
     names = ", ".join(amounts)
     sums = ", ".join(f"{name} = budget.{name} + excluded.{name}" for name in amounts)
@@ -216,7 +218,7 @@ def _adding(places: _Places, amounts: Mapping[str, int]) -> tuple[str, Iterable[
         f" VALUES {marks(3 + len(amounts), len(places))}"
         f" ON CONFLICT (scope, subject, period) DO UPDATE SET {sums}"
     )
-    return statement, chain.from_iterable((*place, *amounts.values()) for place in places)
+    return statement, chain.from_iterable((*place, *amounts.values()) for place in sorted(places))
 
 
 def _levels(

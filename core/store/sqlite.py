@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Concatenate
 
@@ -15,6 +15,7 @@ import aiosqlite
 
 from core import metrics
 from core.errors import StoreError
+from core.store.groups import Groups, Job
 from core.store.sqlite_file import (
     check_there,
     data_version,
@@ -24,9 +25,9 @@ from core.store.sqlite_file import (
     prepare_reading,
     prepare_visit,
 )
-from core.store.sqlite_groups import Groups, Job, in_thread, while_still
+from core.store.sqlite_thread import in_thread, while_still
 from core.store.sqlite_tx import look, store_error, tidy, transact
-from core.store.tx import Clock, Hear, P, Signal, T, Tx, Watchers
+from core.store.tx import Clock, Hear, Key, P, Signal, T, Tx, Watchers
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,16 @@ class SqliteDatabase:
         """
         return await self._writes.add(lambda tx: job(tx, *args, **kwargs), is_synced=True)
 
+    async def run_beside(
+        self,
+        key: Key,  # noqa: ARG002 - here, one runs after another
+        job: Callable[Concatenate[Tx, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a job like `run`."""
+        return await self.run(job, *args, **kwargs)
+
     async def run_unsynced(
         self, job: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -103,22 +114,23 @@ class SqliteDatabase:
         return await self._reads.add(lambda tx: job(tx, *args, **kwargs))
 
     async def _commit(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        results, signals, self._has_traces = await while_still(
-            self._connection,
-            functools.partial(
-                transact,
-                is_synced=any(job.is_synced for job in jobs),
-                has_traces=self._has_traces,
-            ),
-            [job.do for job in jobs],
-            self._clock(),
+        work = functools.partial(
+            transact,
+            is_synced=any(job.is_synced for job in jobs),
+            has_traces=self._has_traces,
         )
+        asked = [job.do for job in jobs]
+        with _explained():
+            results, signals, self._has_traces = await while_still(
+                self._connection, work, asked, self._clock()
+            )
         for signal in signals:
             self._watchers.tell(signal)
         return results
 
     async def _look(self, reading: aiosqlite.Connection, jobs: Sequence[Job]) -> Sequence[Any]:
-        return await while_still(reading, look, [job.do for job in jobs], self._clock())
+        with _explained():
+            return await while_still(reading, look, [job.do for job in jobs], self._clock())
 
     async def tell(self, signal: Signal) -> None:
         """Let whoever watches know."""
@@ -156,10 +168,8 @@ class SqliteDatabase:
         Raises:
             StoreError: The database failed; there may be no room for a second file.
         """
-        try:
+        with _explained():
             self._has_traces = not await in_thread(self._connection, tidy, self._clock())
-        except (sqlite3.Error, ValueError) as error:
-            raise store_error(error) from error
 
     def hang_up(self) -> None:
         """Do nothing: no server is waited for."""
@@ -172,6 +182,14 @@ class SqliteDatabase:
             await _disconnect(connection)
         if self._lock:
             self._lock.close()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, ValueError) as error:  # also of a connection that is closed
+        raise store_error(error) from error
 
 
 async def open_sqlite(path: Path, *, clock: Clock = now) -> SqliteDatabase:

@@ -34,6 +34,20 @@ class SqliteTx:
         """Execute a statement; return how many rows it changed."""
         return self._execute(sql, values).rowcount
 
+    def do(self, sql: str, *values: object) -> None:
+        """Execute a statement."""
+        self._execute(sql, values)
+
+    def each(
+        self,
+        sql: str,
+        many: Sequence[Sequence[object]],
+        *,
+        locks: bool = False,  # noqa: ARG002
+    ) -> Sequence[Sequence[sqlite3.Row]]:
+        """Return all rows of a query for each of many lists of values."""
+        return [self.all(sql, *values) for values in many]
+
     def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         return self._read(sql, values, sqlite3.Cursor.fetchall)
@@ -50,6 +64,9 @@ class SqliteTx:
     def tell(self, signal: Signal) -> None:
         """Let whoever watches know."""
         self.signals.append(signal)
+
+    def alone(self) -> None:
+        """Do nothing: jobs of a transaction run one after another."""
 
     def wipe(self) -> None:
         """Leave no trace of what this transaction deletes: at once in the log, soon in the file.

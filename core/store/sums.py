@@ -16,7 +16,7 @@ def spend(tx: Tx, chat: int, person: str, usage: Iterable[Usage], turn: int | No
     for call in usage:
         milliseconds = round(call.seconds * 1000)
         amounts = (call.input, call.cached, call.output, milliseconds)
-        tx.run(
+        tx.do(
             "INSERT INTO usage (chat_id, turn, person, purpose, model, input, cached, output,"
             " milliseconds, is_estimated, cost, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -55,7 +55,7 @@ def rename(tx: Tx, row: Row, *, person: str, chat: int) -> None:
     _add_up(tx, old | {name: -old[name] for name in SUMMED})
     _add_up(tx, old | {"person": person, "chat_id": chat})
     for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
-        tx.run(
+        tx.do(
             f"DELETE FROM usage_{time} WHERE {time} = ? AND person = ? AND chat_id = ?"
             " AND model = ? AND purpose = ? AND calls = 0",
             *(number, row["person"], row["chat_id"], row["model"], row["purpose"]),
@@ -71,7 +71,7 @@ def _add_up(tx: Tx, row: Mapping[str, Any]) -> None:
     values = [row[name] for name in rest]
     sums = ", ".join(f"{name} = old.{name} + excluded.{name}" for name in SUMMED)
     for time, number in (("day", row["day"]), ("month", _month(row["day"]))):
-        tx.run(
+        tx.do(
             f"INSERT INTO usage_{time} AS old ({time}, {', '.join(rest)})"
             f" VALUES {marks(len(row), 1)}"
             f" ON CONFLICT ({time}, person, chat_id, model, purpose) DO UPDATE SET {sums}",

@@ -41,6 +41,11 @@ def finish(tx: Tx, held: Lease, turn: Turn, outcome: Outcome) -> Outgoing | None
     return outgoing
 
 
+def is_its_own(outcome: Outcome) -> bool:
+    """Return whether it changes nothing of other chats and people but sums that it adds to."""
+    return not (outcome.notices or outcome.grants or outcome.forgets or outcome.buried)
+
+
 def _close(tx: Tx, turn: Turn) -> bool:
     """Mark a turn's messages as done; False if they are.
 
@@ -78,7 +83,7 @@ def heard(
 
 def posted(tx: Tx, reply: int, part: int, ref: str) -> None:
     """Keep the platform's id of a posted part; see `core.reply.Reply` for its number."""
-    tx.run(
+    tx.do(
         "INSERT INTO receipt (turn, part, ref) VALUES (?, ?, ?)"
         " ON CONFLICT (turn, part) DO UPDATE SET ref = excluded.ref",
         reply,
@@ -104,13 +109,13 @@ def _remember(tx: Tx, row: Row, turn: Turn, outcome: Outcome, *, total: int) -> 
         words = (message.role, message.name, message.content)
         rows += [row["id"], answered, *words, message.tokens, total, tx.now]
     if rows:
-        tx.run(
+        tx.do(
             "INSERT INTO message (chat_id, turn, role, name, content, tokens, total, created_at)"
             f" VALUES {marks(8, len(history))}",
             *rows,
         )
     if total != row["total"]:
-        tx.run("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
+        tx.do("UPDATE chat SET total = ? WHERE id = ?", total, row["id"])
 
 
 def _is_kept(tx: Tx, turn: int) -> bool:
@@ -124,5 +129,5 @@ def _notify(tx: Tx, notice: Notice) -> None:
         return
     chat = row["private_chat"]
     notify(tx, chat, notice)
-    tx.run("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
+    tx.do("UPDATE chat SET ready_at = COALESCE(ready_at, ?) WHERE id = ?", tx.now, chat)
     tx.tell(None)

@@ -11,6 +11,8 @@ Clock = Callable[[], int]
 # Platform and ref of a chat whose turn is to end; None: some chat may have become ready.
 Signal = tuple[str, str] | None
 Hear = Callable[[Signal], None]
+# What a job is about, a chat's platform and ref, say; a job is about nothing else of its kind.
+Key = tuple[str, ...]
 
 
 class Row(Protocol):
@@ -38,8 +40,25 @@ class Tx(Protocol):
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return how many rows it changed."""
 
+    def do(self, sql: str, *values: object) -> None:
+        """Execute a statement of which the function need not know what it came to.
+
+        It is sent to a server with what comes next, which saves a round trip.
+        """
+
     def all(self, sql: str, *values: object) -> Sequence[Row]:
         """Return all rows of a query."""
+
+    def each(
+        self, sql: str, many: Sequence[Sequence[object]], *, locks: bool = False
+    ) -> Sequence[Sequence[Row]]:
+        """Return all rows of a statement for each of many lists of values, asked at once.
+
+        Args:
+            sql: As for `lock` where it locks.
+            many: For its placeholders.
+            locks: Nobody else changes them until this ends.
+        """
 
     def one(self, sql: str, *values: object) -> Row | None:
         """Return the first row of a query, or None."""
@@ -58,6 +77,13 @@ class Tx(Protocol):
 
     def tell(self, signal: Signal) -> None:
         """Let whoever watches, in every process, know once this is committed."""
+
+    def alone(self) -> None:
+        """See that no other job has part in this transaction; see `Database.run_beside`.
+
+        To be called before a job changes what is not its own by more than one statement, or takes
+        back what others may have seen.
+        """
 
 
 def marks(columns: int, rows: int) -> str:
@@ -84,6 +110,20 @@ class Database(Protocol):
         """Run `job(tx, ...)` in a transaction, off the event loop; durable when this returns.
 
         A caller that is cancelled does not undo its job.
+        """
+
+    async def run_beside(
+        self,
+        key: Key,
+        job: Callable[Concatenate[Tx, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a job like `run`, maybe in one transaction with others, statement by statement.
+
+        Those are runs of the same function with other keys. So of all that has another key, it
+        sees what is not committed yet, and no lock keeps it from changing. It may decide by rows
+        that belong to its key; what is shared it changes by statements that stand for themselves.
         """
 
     async def run_unsynced(

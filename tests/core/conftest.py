@@ -10,6 +10,7 @@ import pytest
 from core.llm import OpenAIChat
 from core.protocols import Store
 from core.store import open_store
+from core.store.postgres import PostgresDatabase, open_postgres
 from tests.core.contents import fill_every_column
 from tests.core.hearing import MakeChat
 from tests.core.places import Kind, Place, make
@@ -57,6 +58,30 @@ async def prepared(server: PostgresServer) -> str:
         await (await open_store(server.url(first))).close()
         server.template = first
     return server.create(server.template)
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """URL of an empty database of PostgreSQL."""
+    name = await prepared(postgres_server)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+    """The database at `postgres_url`, of a first process."""
+    opened = await open_postgres(postgres_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+    """The same database, of a second process."""
+    opened = await open_postgres(postgres_url)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,7 +1,6 @@
 """What only PostgreSQL is asked: collisions, restarts, signals between processes, leading."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -14,37 +13,12 @@ from core.store.postgres_wire import MOST_PREPARED
 from core.store.schema import MIGRATIONS
 from core.store.tx import Signal, Tx
 from core.types import Outcome, Transcript, Usage
-from tests.core.conftest import prepared
 from tests.core.stand_ins import CHAT, StandInClock, incoming, said
 from tests.core.storing import put, read, take_turn
 from tests.servers.postgres import PostgresServer
 
 MANY = MOST_PREPARED + 50
 WAITING = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
-
-
-@pytest.fixture
-async def url(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """URL of an empty database."""
-    name = await prepared(postgres_server)
-    yield postgres_server.url(name)
-    postgres_server.drop(name)
-
-
-@pytest.fixture
-async def database(url: str) -> AsyncIterator[PostgresDatabase]:
-    """The database of a first process."""
-    opened = await open_postgres(url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def other(url: str) -> AsyncIterator[PostgresDatabase]:
-    """The same database, of a second process."""
-    opened = await open_postgres(url)
-    yield opened
-    await opened.close()
 
 
 def learn(tx: Tx, model: str, value: int) -> None:
@@ -74,13 +48,15 @@ async def test_transactions_that_block_one_another_are_run_again(
     assert [row["millionths"] for row in rows] == [2, 2]
 
 
-async def test_a_column_that_is_added_meanwhile(database: PostgresDatabase, url: str) -> None:
+async def test_a_column_that_is_added_meanwhile(
+    database: PostgresDatabase, postgres_url: str
+) -> None:
     """A newer process may change a table while this one goes on."""
     await database.run(learn, "a", 1)
     everything = "SELECT * FROM calibration"
     for _ in range(CONNECTIONS):
         await database.run(read, everything)
-    with psycopg.connect(url) as newer:
+    with psycopg.connect(postgres_url) as newer:
         newer.execute("ALTER TABLE calibration ADD COLUMN since BIGINT NOT NULL DEFAULT 7")
     for _ in range(CONNECTIONS):
         [row] = await database.run(read, everything)
@@ -175,12 +151,12 @@ async def test_a_url_that_cannot_be_read_is_not_quoted(
     assert not any(part in said for part in ("p w", "zzpw99", "first1234", "second5678"))
 
 
-async def test_a_newer_database_is_not_touched(url: str) -> None:
+async def test_a_newer_database_is_not_touched(postgres_url: str) -> None:
     """Its tables may mean something else."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(postgres_url) as connection:
         connection.execute("UPDATE version SET number = %s", [len(MIGRATIONS) + 1])
     with pytest.raises(StoreError, match="newer version"):
-        await open_store(url)
+        await open_store(postgres_url)
 
 
 async def test_many_processes_may_open_it_first(postgres_server: PostgresServer) -> None:
@@ -331,6 +307,41 @@ async def test_what_a_killed_process_did_not_clean_is_cleaned(database: Postgres
     await database.run(lambda tx: tx.wipe())
     await database.tidy()
     assert not await database.run(read, "SELECT * FROM chore")
+
+
+def sleep(tx: Tx, seconds: float) -> None:
+    """Take some time."""
+    tx.all("SELECT pg_sleep(?)", seconds)
+
+
+async def test_what_is_asked_for_at_the_end_fails_at_once(postgres_url: str) -> None:
+    """While it is closed, and after that; nobody waits for a connection that is gone."""
+    database = await open_postgres(postgres_url)
+
+    async def sleep_twice() -> None:
+        await database.run(sleep, 0.2)
+        await database.run(sleep, 60)
+
+    sleeping = asyncio.create_task(sleep_twice())
+    await asyncio.sleep(0.05)
+    await database.close()
+    with pytest.raises(StoreError, match="cannot be reached"):
+        await asyncio.wait_for(sleeping, 5)
+    with pytest.raises(StoreError, match="cannot be reached"):
+        await database.run(learned)
+
+
+async def test_the_end_does_not_wait_for_tables_that_are_cleaned(postgres_url: str) -> None:
+    """Whoever had them cleaned is told, and the next one does it."""
+    database = await open_postgres(postgres_url)
+    await database.run(lambda tx: tx.wipe())
+    with psycopg.connect(postgres_url) as holding:
+        holding.execute("LOCK TABLE chat IN SHARE ROW EXCLUSIVE MODE")
+        cleaning = asyncio.create_task(database.tidy())
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(database.close(), 5)
+        with pytest.raises(StoreError, match="cannot be reached"):
+            await cleaning
 
 
 async def test_a_database_that_spoils_words_is_refused(postgres_server: PostgresServer) -> None:
