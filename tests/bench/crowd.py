@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
+from bots import heap
 from core.relay import PACE
 from core.reply import Reply
 from core.store import open_store
@@ -53,6 +54,7 @@ async def work(url: str) -> None:
     store = await open_store(url)
     house = House(store=store, bot=Printing(), model=StandInModel(think), pace=PACE)
     async with house.running():
+        heap.settle()  # as a process does that serves
         sys.stdout.write(f"{READY}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
