@@ -205,6 +205,8 @@ def tidy(connection: sqlite3.Connection, now: int) -> bool:
         connection.execute("VACUUM")
         connection.execute("DELETE FROM chore")
         connection.execute("INSERT INTO chore (name, at) VALUES ('rewritten', ?)", (now,))
+    # What was read to tidy up is not read again: 2 MB that an idle bot need not hold.
+    connection.execute("PRAGMA shrink_memory")
     return _empty_log(connection)
 
 
