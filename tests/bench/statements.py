@@ -43,8 +43,16 @@ async def measure(url: str, rounds: int) -> dict[str, list[float]]:
         async def by_cursor() -> None:
             await (await other.execute(QUERY.format("%s"), ["desk:1"], prepare=True)).fetchall()
 
+        async def by_pipeline() -> None:
+            async with other.pipeline():
+                sql = QUERY.format("%s")
+                sent = [await other.execute(sql, ["desk:1"], prepare=True) for _ in range(BESIDE)]
+                for cursor in sent:
+                    await cursor.fetchall()
+
         ways: dict[str, tuple[Callable[[], Awaitable[object]], int]] = {
             "cursor": (by_cursor, 1),
+            f"{BESIDE} cursors": (by_pipeline, BESIDE),
             "wire": (lambda: wire.execute(asked), 1),
             f"{BESIDE} at once": (lambda: wire.execute(asked * BESIDE), BESIDE),
         }
